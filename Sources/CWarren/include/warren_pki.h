@@ -1,0 +1,4 @@
+#ifndef WARREN_PKI_H
+#define WARREN_PKI_H
+
+#endif

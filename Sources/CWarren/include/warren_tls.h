@@ -1,0 +1,4 @@
+#ifndef WARREN_TLS_H
+#define WARREN_TLS_H
+
+#endif

@@ -1,0 +1,3 @@
+import Kernel
+
+print(Errno(111).description)
