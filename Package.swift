@@ -33,6 +33,9 @@ let package = Package(
         room("HTTP"),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
-        .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
+        room("Relay", ["Kernel"]),
+        room("Log", ["Kernel", "CWarren"]),
+        room("Proxy", ["Relay", "Reactor", "Kernel", "Log", "CWarren"]),
+        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
