@@ -33,6 +33,13 @@ let package = Package(
         room("HTTP"),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
+        room("TLS", ["Kernel", "CWarren"]),
+        .target(
+            name: "TLSProof", path: "Tests/TLSProof",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        proof(of: "TLS", ["TLSProof"]),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
     ]
 )
