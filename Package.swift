@@ -36,6 +36,13 @@ let package = Package(
         room("Relay", ["Kernel"]),
         room("Log", ["Kernel", "CWarren"]),
         room("Proxy", ["Relay", "Reactor", "Kernel", "Log", "CWarren"]),
+        room("TLS", ["Kernel", "CWarren"]),
+        .target(
+            name: "TLSProof", path: "Tests/TLSProof",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        proof(of: "TLS", ["TLSProof"]),
         .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
