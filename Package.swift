@@ -32,6 +32,8 @@ let package = Package(
         ),
         room("HTTP"),
         room("Kernel", ["CWarren"]),
+        room("PKI", ["CWarren"]),
+        proof(of: "PKI", ["CWarren"]),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
     ]
 )
