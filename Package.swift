@@ -43,6 +43,8 @@ let package = Package(
             linkerSettings: [.linkedLibrary("crypto")]
         ),
         proof(of: "TLS", ["TLSProof"]),
+        room("PKI", ["CWarren"]),
+        proof(of: "PKI", ["CWarren"]),
         .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
