@@ -32,6 +32,7 @@ let package = Package(
         ),
         room("HTTP"),
         room("Kernel", ["CWarren"]),
+        room("Reactor", ["Kernel", "CWarren"]),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
     ]
 )
