@@ -33,6 +33,7 @@ let package = Package(
         room("HTTP"),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
+        proof(of: "HTTP"),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
     ]
 )
