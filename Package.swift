@@ -45,6 +45,7 @@ let package = Package(
         proof(of: "TLS", ["TLSProof"]),
         room("PKI", ["CWarren"]),
         proof(of: "PKI", ["CWarren"]),
+        proof(of: "HTTP"),
         .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
