@@ -31,6 +31,8 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         room("HTTP"),
+        room("Mesh"),
+        proof(of: "Mesh"),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
         room("Relay", ["Kernel"]),
