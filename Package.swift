@@ -31,7 +31,9 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         room("HTTP"),
+        room("JSON"),
         room("Kernel", ["CWarren"]),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
+        proof(of: "JSON"),
     ]
 )
