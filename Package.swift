@@ -48,6 +48,8 @@ let package = Package(
         room("PKI", ["CWarren"]),
         proof(of: "PKI", ["CWarren"]),
         proof(of: "HTTP"),
+        room("JSON"),
+        proof(of: "JSON"),
         .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
