@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls_internal.h"
+#include "record.h"
 
 static const char groups[] = "X25519:P-256:P-384:P-521";
 static const char suites_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
@@ -188,6 +188,8 @@ static int use_policy(warren_tls_context *context, const warren_tls_config *conf
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ssl, 8);
     SSL_CTX_set_cert_verify_callback(ssl, warren_tls_verify, context);
+    SSL_CTX_set_keylog_callback(ssl, warren_record_note_secret);
+    SSL_CTX_set_msg_callback(ssl, warren_record_note_message);
     if (SSL_CTX_set_min_proto_version(ssl, config->minimum_version) != 1
         || SSL_CTX_set_max_proto_version(ssl, config->maximum_version) != 1
         || SSL_CTX_set1_groups_list(ssl, groups) != 1 || SSL_CTX_set_ciphersuites(ssl, suites_13) != 1
