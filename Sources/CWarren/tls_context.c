@@ -44,7 +44,7 @@ static int is_end_of_pem(void) {
 static int use_identity(warren_tls_context *context, const warren_tls_config *config, warren_tls_fault *fault) {
     warren_tls_engine *engine = context->engine;
     const char *what = NULL;
-    EVP_PKEY *key = NULL;
+    EVP_PKEY *key = NULL, *read = NULL;
     X509 *certificate = NULL;
     BIO *chain = BIO_new_mem_buf(config->chain, (int)config->chain_length);
     BIO *secret = BIO_new_mem_buf(config->key, (int)config->key_length);
@@ -72,9 +72,15 @@ static int use_identity(warren_tls_context *context, const warren_tls_config *co
         what = "certificate chain: a PEM block does not parse";
         goto done;
     }
-    key = PEM_read_bio_PrivateKey_ex(secret, NULL, no_passphrase, NULL, engine->library, NULL);
-    if (key == NULL) {
+    read = PEM_read_bio_PrivateKey_ex(
+        secret, NULL, no_passphrase, NULL, warren_tls_library_whole(engine->libraries), NULL);
+    if (read == NULL) {
         what = "private key: no usable PEM key (a key with a passphrase cannot be used)";
+        goto done;
+    }
+    key = warren_tls_library_adopt(engine->libraries, read);
+    if (key == NULL) {
+        what = "private key: EC, RSA and Ed25519 keys can be used, this is another kind";
         goto done;
     }
     if (SSL_CTX_use_PrivateKey(context->ssl, key) != 1 || SSL_CTX_check_private_key(context->ssl) != 1)
@@ -83,6 +89,7 @@ done:
     if (what != NULL) warren_tls_describe(fault, WARREN_TLS_CONFIGURATION, what);
     X509_free(certificate);
     EVP_PKEY_free(key);
+    EVP_PKEY_free(read);
     BIO_free(chain);
     BIO_free(secret);
     return what == NULL ? 0 : -1;

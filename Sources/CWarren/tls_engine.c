@@ -13,6 +13,12 @@ warren_tls_engine *warren_tls_engine_new(int accelerator, uint32_t keyed_slots, 
     if (engine == NULL) return NULL;
     engine->references = 1;
     engine->update_after = update_after != 0 ? update_after : UPDATE_AFTER;
+    engine->libraries = warren_tls_library_new();
+    if (engine->libraries == NULL) {
+        warren_tls_engine_release(engine);
+        return NULL;
+    }
+    engine->library = warren_tls_library_context(engine->libraries);
     engine->sha256 = EVP_MD_fetch(engine->library, "SHA2-256", NULL);
     engine->sha384 = EVP_MD_fetch(engine->library, "SHA2-384", NULL);
     engine->ticket_cipher = EVP_CIPHER_fetch(engine->library, "AES-256-CBC", NULL);
@@ -34,6 +40,7 @@ void warren_tls_engine_release(warren_tls_engine *engine) {
     EVP_CIPHER_free(engine->ticket_cipher);
     EVP_MD_free(engine->sha256);
     EVP_MD_free(engine->sha384);
+    warren_tls_library_free(engine->libraries);
     free(engine);
 }
 

@@ -79,7 +79,8 @@ struct aead_slot;
 struct aead_ops;
 
 struct warren_tls_engine {
-    OSSL_LIB_CTX *library;
+    struct warren_tls_library *libraries;
+    OSSL_LIB_CTX *library;        /* the narrow one */
     EVP_MD *sha256, *sha384;
     EVP_MD_CTX *digest;           /* scratch */
     EVP_CIPHER *ticket_cipher;
@@ -136,6 +137,16 @@ struct warren_tls_session {
 WARREN_HIDDEN void warren_tls_free_ssl(warren_tls_session *session);
 WARREN_HIDDEN int64_t warren_tls_now(const warren_tls_engine *engine);
 WARREN_HIDDEN int warren_tls_sha256(warren_tls_engine *engine, const void *bytes, size_t count, uint8_t out[32]);
+
+/* tls_library.c */
+struct warren_tls_library;
+WARREN_HIDDEN struct warren_tls_library *warren_tls_library_new(void);
+WARREN_HIDDEN void warren_tls_library_free(struct warren_tls_library *library);
+/* For TLS: knows the public keys of certificates and nothing else that has to be decoded. */
+WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library);
+/* For reading key files: everything OpenSSL's default provider has. */
+WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library);
+WARREN_HIDDEN EVP_PKEY *warren_tls_library_adopt(struct warren_tls_library *library, EVP_PKEY *key);
 
 /* tls_bio.c */
 WARREN_HIDDEN BIO *warren_tls_bio_new(warren_tls_session *session);

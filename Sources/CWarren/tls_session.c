@@ -124,7 +124,10 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
     session->input = input;
     session->output = output;
     ERR_clear_error();
+    /* A ticket is decoded in the thread's default library context whatever the SSL_CTX says (OpenSSL before 3.2). */
+    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(session->context->engine->library);
     int result = SSL_do_handshake(session->ssl);
+    OSSL_LIB_CTX_set0_default(before);
     int outcome;
     if (result == 1) {
         if (learn(session) == 0) {

@@ -1,0 +1,168 @@
+/* A library context of the engine's own, with only what TLS between sidecars needs.
+ *
+ * OpenSSL 3.0 decodes the public key of every certificate by gathering all decoders and all key types it knows, 40 and 18,
+ * and asking each: a third of a handshake's instructions. So an engine's contexts use a provider that lends the
+ * default provider's algorithms, all of them for ciphers, digests, KDFs and the like, but of decoders and key types only
+ * those for certificates with EC, RSA and Ed25519 keys. A context per engine also means that loops share no lock. */
+#include <openssl/core_dispatch.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls_internal.h"
+
+enum { MOST_LENT = 16 };
+
+struct warren_tls_library {
+    OSSL_LIB_CTX *whole;      /* holds the default provider, and nothing else happens in it */
+    OSSL_PROVIDER *source;
+    OSSL_LIB_CTX *narrow;     /* what TLS uses */
+    OSSL_PROVIDER *lender;
+    void *source_context;
+    OSSL_ALGORITHM decoders[MOST_LENT], key_types[MOST_LENT];
+    struct warren_tls_library *next;
+};
+
+/* OpenSSL hands a provider's functions only the provider's context, which has to be the default provider's own; this
+ * list leads from there to the library it was lent from. Few, and looked at only while algorithms are fetched. */
+static struct warren_tls_library *libraries;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct warren_tls_library *library_of(const void *source_context) {
+    pthread_mutex_lock(&lock);
+    struct warren_tls_library *library = libraries;
+    while (library != NULL && library->source_context != source_context) library = library->next;
+    pthread_mutex_unlock(&lock);
+    return library;
+}
+
+static int is_named(const OSSL_ALGORITHM *algorithm, const char *const *names) {
+    size_t length = strcspn(algorithm->algorithm_names, ":");
+    for (; *names != NULL; names++)
+        if (strlen(*names) == length && strncmp(algorithm->algorithm_names, *names, length) == 0) return 1;
+    return 0;
+}
+
+static int lend(
+    struct warren_tls_library *library, int operation, const char *const *names, const char *structure,
+    OSSL_ALGORITHM *to) {
+    int no_cache, count = 0;
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(library->source, operation, &no_cache);
+    for (; all != NULL && all->algorithm_names != NULL && count < MOST_LENT - 1; all++)
+        if (is_named(all, names) && (structure == NULL || strstr(all->property_definition, structure) != NULL))
+            to[count++] = *all;
+    return count;
+}
+
+static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache) {
+    struct warren_tls_library *library = library_of(context);
+    *no_cache = 0;
+    if (library == NULL) return NULL;
+    switch (operation) {
+    case OSSL_OP_DECODER: return library->decoders;
+    case OSSL_OP_KEYMGMT: return library->key_types;
+    case OSSL_OP_ENCODER:
+    case OSSL_OP_STORE: return NULL;
+    default: return OSSL_PROVIDER_query_operation(library->source, operation, no_cache);
+    }
+}
+
+static int capabilities(void *context, const char *capability, OSSL_CALLBACK *callback, void *argument) {
+    struct warren_tls_library *library = library_of(context);
+    return library != NULL ? OSSL_PROVIDER_get_capabilities(library->source, capability, callback, argument) : 0;
+}
+
+static void teardown(void *context) {
+    (void)context; /* it is the default provider's, which ends by itself */
+}
+
+/* The library whose provider is being loaded: OpenSSL calls `lend_from` before load returns, on the same thread. */
+static __thread struct warren_tls_library *loading;
+
+static int lend_from(
+    const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **context) {
+    static const OSSL_DISPATCH functions[] = {
+        {OSSL_FUNC_PROVIDER_TEARDOWN, (void (*)(void))teardown},
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query},
+        {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, (void (*)(void))capabilities},
+        {0, NULL},
+    };
+    (void)handle, (void)in;
+    if (loading == NULL) return 0;
+    *out = functions;
+    *context = loading->source_context;
+    return 1;
+}
+
+struct warren_tls_library *warren_tls_library_new(void) {
+    static const char *const decoded[] = {"EC", "RSA", "RSA-PSS", "ED25519", NULL};
+    /* HMAC: OpenSSL treats the key of a PSK binder and of Finished as a key of this type. */
+    static const char *const managed[] = {"EC", "RSA", "RSA-PSS", "ED25519", "X25519", "HMAC", NULL};
+    struct warren_tls_library *library = calloc(1, sizeof *library);
+    if (library == NULL) return NULL;
+    library->whole = OSSL_LIB_CTX_new();
+    library->narrow = OSSL_LIB_CTX_new();
+    if (library->whole == NULL || library->narrow == NULL) goto failed;
+    library->source = OSSL_PROVIDER_load(library->whole, "default");
+    if (library->source == NULL) goto failed;
+    library->source_context = OSSL_PROVIDER_get0_provider_ctx(library->source);
+    if (lend(library, OSSL_OP_DECODER, decoded, "input=der,structure=SubjectPublicKeyInfo", library->decoders) != 4
+        || lend(library, OSSL_OP_KEYMGMT, managed, NULL, library->key_types) != 6)
+        goto failed;
+    pthread_mutex_lock(&lock);
+    library->next = libraries;
+    libraries = library;
+    pthread_mutex_unlock(&lock);
+    loading = library;
+    if (OSSL_PROVIDER_add_builtin(library->narrow, "warren", lend_from) == 1)
+        library->lender = OSSL_PROVIDER_load(library->narrow, "warren");
+    loading = NULL;
+    if (library->lender != NULL) return library;
+failed:
+    warren_tls_library_free(library);
+    return NULL;
+}
+
+void warren_tls_library_free(struct warren_tls_library *library) {
+    if (library == NULL) return;
+    OSSL_PROVIDER_unload(library->lender);
+    OSSL_LIB_CTX_free(library->narrow);
+    pthread_mutex_lock(&lock);
+    for (struct warren_tls_library **at = &libraries; *at != NULL; at = &(*at)->next)
+        if (*at == library) {
+            *at = library->next;
+            break;
+        }
+    pthread_mutex_unlock(&lock);
+    OSSL_PROVIDER_unload(library->source);
+    OSSL_LIB_CTX_free(library->whole);
+    free(library);
+}
+
+OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library) {
+    return library->narrow;
+}
+
+OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library) {
+    return library->whole;
+}
+
+/* A key read with all decoders there are, made anew where TLS uses it. */
+EVP_PKEY *warren_tls_library_adopt(struct warren_tls_library *library, EVP_PKEY *key) {
+    EVP_PKEY *adopted = NULL;
+    OSSL_PARAM *parts = NULL;
+    const char *type = EVP_PKEY_get0_type_name(key);
+    EVP_PKEY_CTX *maker = type != NULL ? EVP_PKEY_CTX_new_from_name(library->narrow, type, NULL) : NULL;
+    if (maker == NULL || EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &parts) != 1 || EVP_PKEY_fromdata_init(maker) != 1
+        || EVP_PKEY_fromdata(maker, &adopted, EVP_PKEY_KEYPAIR, parts) != 1)
+        adopted = NULL;
+    for (OSSL_PARAM *part = parts; part != NULL && part->key != NULL; part++)
+        if (part->data != NULL) OPENSSL_cleanse(part->data, part->data_size);
+    OSSL_PARAM_free(parts);
+    EVP_PKEY_CTX_free(maker);
+    return adopted;
+}
