@@ -113,6 +113,8 @@ void warren_record_note_secret(const SSL *ssl, const char *line) {
     } else {
         session->records.have_reading = 1;
     }
+    session->logging = !(session->records.have_reading && session->records.have_writing);
+    if (!session->logging) SSL_CTX_set_keylog_callback(session->context->ssl, NULL);
 }
 
 void warren_record_note_message(
@@ -121,6 +123,13 @@ void warren_record_note_message(
     warren_tls_session *session = SSL_get_app_data(ssl);
     if (session == NULL) return;
     if (writing && type == SSL3_RT_HEADER) session->openssl_sealed++;
+    /* OpenSSL prints every secret in hex, byte by byte, 2% of a handshake; so it is asked to only from the server's
+     * Finished (20) on, which is when the two secrets come that we need. Both sides see that message first. */
+    if (type == SSL3_RT_HANDSHAKE && length > 0 && *(const uint8_t *)bytes == 20 && !session->complete
+        && writing == session->context->server && !session->records.have_writing) {
+        session->logging = 1;
+        SSL_CTX_set_keylog_callback(session->context->ssl, warren_record_note_secret);
+    }
     /* 24 is KeyUpdate: from then on the secrets we hold are not those in force. */
     if (type == SSL3_RT_HANDSHAKE && length > 0 && *(const uint8_t *)bytes == 24) session->rekeyed = 1;
 }

@@ -195,7 +195,6 @@ static int use_policy(warren_tls_context *context, const warren_tls_config *conf
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ssl, 8);
     SSL_CTX_set_cert_verify_callback(ssl, warren_tls_verify, context);
-    SSL_CTX_set_keylog_callback(ssl, warren_record_note_secret);
     SSL_CTX_set_msg_callback(ssl, warren_record_note_message);
     if (SSL_CTX_set_min_proto_version(ssl, config->minimum_version) != 1
         || SSL_CTX_set_max_proto_version(ssl, config->maximum_version) != 1

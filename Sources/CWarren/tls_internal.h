@@ -130,6 +130,7 @@ struct warren_tls_session {
     uint64_t openssl_sealed;      /* records OpenSSL wrote under the application key */
     uint16_t version, cipher, group;
     uint8_t complete, resumed, peer_closed, closed, dead, started, detached, rekeyed;
+    uint8_t logging;     /* between the server's Finished and the second application secret */
     uint8_t fault_waits; /* met after bytes that had to be delivered first; the next call throws it */
 };
 

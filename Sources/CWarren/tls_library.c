@@ -1,9 +1,9 @@
 /* A library context of the engine's own, with only what TLS between sidecars needs.
  *
- * OpenSSL 3.0 decodes the public key of every certificate by gathering all decoders and all key types it knows, 40 and 18,
- * and asking each: a third of a handshake's instructions. So an engine's contexts use a provider that lends the
- * default provider's algorithms, all of them for ciphers, digests, KDFs and the like, but of decoders and key types only
- * those for certificates with EC, RSA and Ed25519 keys. A context per engine also means that loops share no lock. */
+ * OpenSSL 3.0 decodes the public key of every certificate by walking over every algorithm its library context has met,
+ * some 400, and asking each of 40 decoders: a third of a handshake's instructions. So an engine's TLS runs in a library
+ * context whose only provider lends, out of the default provider's algorithms, the few dozen that our protocol versions,
+ * ciphers and certificates use. A library context per engine also means that loops share no lock. */
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -15,7 +15,26 @@
 
 #include "tls_internal.h"
 
-enum { MOST_LENT = 16 };
+enum { MOST_LENT = 12 };
+
+static const struct {
+    int operation;
+    const char *property; /* must occur in the definition of an algorithm; NULL any */
+    const char *names[MOST_LENT];
+} lent[] = {
+    {OSSL_OP_DECODER, "input=der,structure=SubjectPublicKeyInfo", {"EC", "RSA", "RSA-PSS", "ED25519"}},
+    /* HMAC: OpenSSL treats the key of a PSK binder and of Finished as a key of this type. */
+    {OSSL_OP_KEYMGMT, NULL, {"EC", "RSA", "RSA-PSS", "ED25519", "X25519", "HMAC"}},
+    {OSSL_OP_SIGNATURE, NULL, {"ECDSA", "RSA", "ED25519", "HMAC"}},
+    {OSSL_OP_KEYEXCH, NULL, {"ECDH", "X25519"}},
+    {OSSL_OP_CIPHER, NULL, {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305", "AES-256-CBC"}},
+    {OSSL_OP_DIGEST, NULL, {"SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512", "MD5", "MD5-SHA1"}},
+    {OSSL_OP_MAC, NULL, {"HMAC"}},
+    {OSSL_OP_KDF, NULL, {"HKDF", "TLS13-KDF", "TLS1-PRF"}},
+    {OSSL_OP_RAND, NULL, {"CTR-DRBG", "SEED-SRC"}},
+};
+
+enum { OPERATIONS = sizeof lent / sizeof *lent };
 
 struct warren_tls_library {
     OSSL_LIB_CTX *whole;      /* holds the default provider, and nothing else happens in it */
@@ -23,7 +42,7 @@ struct warren_tls_library {
     OSSL_LIB_CTX *narrow;     /* what TLS uses */
     OSSL_PROVIDER *lender;
     void *source_context;
-    OSSL_ALGORITHM decoders[MOST_LENT], key_types[MOST_LENT];
+    OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
 };
 
@@ -42,33 +61,29 @@ static struct warren_tls_library *library_of(const void *source_context) {
 
 static int is_named(const OSSL_ALGORITHM *algorithm, const char *const *names) {
     size_t length = strcspn(algorithm->algorithm_names, ":");
-    for (; *names != NULL; names++)
-        if (strlen(*names) == length && strncmp(algorithm->algorithm_names, *names, length) == 0) return 1;
+    for (int i = 0; i < MOST_LENT && names[i] != NULL; i++)
+        if (strlen(names[i]) == length && strncmp(algorithm->algorithm_names, names[i], length) == 0) return 1;
     return 0;
 }
 
-static int lend(
-    struct warren_tls_library *library, int operation, const char *const *names, const char *structure,
-    OSSL_ALGORITHM *to) {
-    int no_cache, count = 0;
-    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(library->source, operation, &no_cache);
-    for (; all != NULL && all->algorithm_names != NULL && count < MOST_LENT - 1; all++)
-        if (is_named(all, names) && (structure == NULL || strstr(all->property_definition, structure) != NULL))
-            to[count++] = *all;
-    return count;
+/* All that is asked for must be there: a handshake that fails half way for want of a digest helps nobody. */
+static int fill(struct warren_tls_library *library, int index) {
+    int no_cache, wanted = 0, count = 0;
+    while (wanted < MOST_LENT && lent[index].names[wanted] != NULL) wanted++;
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(library->source, lent[index].operation, &no_cache);
+    for (; all != NULL && all->algorithm_names != NULL && count < wanted; all++)
+        if (is_named(all, lent[index].names)
+            && (lent[index].property == NULL || strstr(all->property_definition, lent[index].property) != NULL))
+            library->tables[index][count++] = *all;
+    return count == wanted ? 0 : -1;
 }
 
 static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache) {
     struct warren_tls_library *library = library_of(context);
     *no_cache = 0;
-    if (library == NULL) return NULL;
-    switch (operation) {
-    case OSSL_OP_DECODER: return library->decoders;
-    case OSSL_OP_KEYMGMT: return library->key_types;
-    case OSSL_OP_ENCODER:
-    case OSSL_OP_STORE: return NULL;
-    default: return OSSL_PROVIDER_query_operation(library->source, operation, no_cache);
-    }
+    for (int i = 0; library != NULL && i < OPERATIONS; i++)
+        if (lent[i].operation == operation) return library->tables[i];
+    return NULL;
 }
 
 static int capabilities(void *context, const char *capability, OSSL_CALLBACK *callback, void *argument) {
@@ -99,9 +114,6 @@ static int lend_from(
 }
 
 struct warren_tls_library *warren_tls_library_new(void) {
-    static const char *const decoded[] = {"EC", "RSA", "RSA-PSS", "ED25519", NULL};
-    /* HMAC: OpenSSL treats the key of a PSK binder and of Finished as a key of this type. */
-    static const char *const managed[] = {"EC", "RSA", "RSA-PSS", "ED25519", "X25519", "HMAC", NULL};
     struct warren_tls_library *library = calloc(1, sizeof *library);
     if (library == NULL) return NULL;
     library->whole = OSSL_LIB_CTX_new();
@@ -110,9 +122,8 @@ struct warren_tls_library *warren_tls_library_new(void) {
     library->source = OSSL_PROVIDER_load(library->whole, "default");
     if (library->source == NULL) goto failed;
     library->source_context = OSSL_PROVIDER_get0_provider_ctx(library->source);
-    if (lend(library, OSSL_OP_DECODER, decoded, "input=der,structure=SubjectPublicKeyInfo", library->decoders) != 4
-        || lend(library, OSSL_OP_KEYMGMT, managed, NULL, library->key_types) != 6)
-        goto failed;
+    for (int i = 0; i < OPERATIONS; i++)
+        if (fill(library, i) != 0) goto failed;
     pthread_mutex_lock(&lock);
     library->next = libraries;
     libraries = library;
