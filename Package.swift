@@ -31,9 +31,25 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         room("HTTP"),
+        room("Mesh"),
+        proof(of: "Mesh"),
         room("Kernel", ["CWarren"]),
+        room("Reactor", ["Kernel", "CWarren"]),
+        room("Relay", ["Kernel"]),
+        room("Log", ["Kernel", "CWarren"]),
+        room("Proxy", ["Relay", "Reactor", "Kernel", "Log", "CWarren"]),
+        room("TLS", ["Kernel", "CWarren"]),
+        .target(
+            name: "TLSProof", path: "Tests/TLSProof",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        proof(of: "TLS", ["TLSProof"]),
         room("PKI", ["CWarren"]),
         proof(of: "PKI", ["CWarren"]),
-        .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
+        proof(of: "HTTP"),
+        room("JSON"),
+        proof(of: "JSON"),
+        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
