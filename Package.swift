@@ -30,10 +30,15 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2", "-fno-strict-aliasing"])],
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         room("HTTP"),
+        room("Gzip", ["CZlib"]),
+        room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
         proof(of: "HTTP"),
+        proof(of: "Gzip", ["CZlib"]),
+        proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
     ]
 )
