@@ -34,11 +34,27 @@ let package = Package(
         room("HTTP"),
         room("Gzip", ["CZlib"]),
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
+        room("Mesh"),
+        proof(of: "Mesh"),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
+        room("Relay", ["Kernel"]),
+        room("Log", ["Kernel", "CWarren"]),
+        room("Proxy", ["Relay", "Reactor", "Kernel", "Log", "CWarren"]),
+        room("TLS", ["Kernel", "CWarren"]),
+        .target(
+            name: "TLSProof", path: "Tests/TLSProof",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        proof(of: "TLS", ["TLSProof"]),
+        room("PKI", ["CWarren"]),
+        proof(of: "PKI", ["CWarren"]),
         proof(of: "HTTP"),
         proof(of: "Gzip", ["CZlib"]),
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
-        .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
+        room("JSON"),
+        proof(of: "JSON"),
+        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

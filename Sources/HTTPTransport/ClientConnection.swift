@@ -13,6 +13,7 @@ final class ClientConnection {
 
     let server: EndpointName
     private unowned let client: Client
+    private let loop: ControlLoop
     private var state = State.idle
     private var descriptor: Descriptor?
     private let raw: Int32
@@ -23,12 +24,14 @@ final class ClientConnection {
     private var outputAt = 0
     private var callsServed = 0
     private var sawResponse = false
-    private var isReading = false
+    /// The server sends no more, or has sent more than was asked for: no other request goes here.
+    private var isSpent = false
 
     /// Begins to connect.
     init(_ client: Client, _ server: EndpointName, _ address: SocketAddress) throws(Errno) {
         let socket = try Socket.connect(to: address)
         self.client = client
+        loop = client.loop
         self.server = server
         raw = socket.raw
         descriptor = consume socket
@@ -41,7 +44,7 @@ final class ClientConnection {
     /// Tells `call` when it is connected.
     func connect(_ call: ClientCall) throws(Errno) {
         state = .connecting(call)
-        watch = try client.loop.watch(raw) { [self] readiness in ready(readiness) }
+        watch = try loop.watch(raw) { [self] readiness in ready(readiness) }
     }
 
     /// Sends a call's request. False when the connection turns out to be dead; the call is then not its any more.
@@ -55,24 +58,24 @@ final class ClientConnection {
         output = wire
         outputAt = 0
         if let error = flush() {
-            if callsServed > 0 {
+            if callsServed > 0, outputAt == 0 {
                 close()
                 return false
             }
-            lose(.connection(error))
+            // Not from inside the call that asks for it.
+            loop.schedule(after: 0) { [self] in lose(.connection(error)) }
         }
         return true
     }
 
-    /// The call has its response.
+    /// The call has its response; it may start another call here at once.
     func finished(keep: Bool) {
-        if case .closed = state { return }
+        guard case .calling = state else { return }
         callsServed += 1
         // An early answer leaves unsent bytes of the request: they would be read as the next one.
-        if keep, outputAt >= output.count {
+        if keep, !isSpent, outputAt >= output.count {
             state = .idle
-            // Its place among the unused ones is taken when no byte is looked at any more.
-            if !isReading { client.keepIdle(self) }
+            client.keepIdle(self)
         } else {
             close()
         }
@@ -92,12 +95,13 @@ final class ClientConnection {
         if case .closed = state { return }
         state = .closed
         alarm.stop()
-        if let watch { client.loop.unwatch(watch) }
+        if let watch { loop.unwatch(watch) }
         watch = nil
         descriptor = nil
     }
 
     private func ready(_ readiness: Readiness) {
+        if !readiness.isDisjoint(with: [.peerEnded, .error, .hangup]) { isSpent = true }
         switch state {
         case .connecting(let call):
             if let error = Socket.pendingError(raw) {
@@ -123,8 +127,7 @@ final class ClientConnection {
         }
     }
 
-    /// Sends what there is; an error other than "later" comes back. EPIPE and ECONNRESET wait for the reading side, which
-    /// may hold a response that explains.
+    /// Sends what there is; an error other than "later" comes back.
     private func flush() -> Errno? {
         while outputAt < output.count {
             let moved = output.withUnsafeBytes { bytes in
@@ -140,8 +143,6 @@ final class ClientConnection {
     }
 
     private func read() {
-        isReading = true
-        defer { isReading = false }
         while case .calling = state {
             switch Bytes.receive(raw, into: client.scratch) {
             case .bytes(let count):
@@ -155,7 +156,6 @@ final class ClientConnection {
                 return
             }
         }
-        if case .idle = state { client.keepIdle(self) }
     }
 
     private func parse(_ piece: UnsafeRawBufferPointer) {
@@ -164,11 +164,13 @@ final class ClientConnection {
         do throws(MessageFault) {
             while case .calling(let call) = state {
                 let event = try parser.next(piece, &at)
-                if event == .needsMore { return }
+                if case .needsMore = event { return }
+                // Bytes behind a response belong to no request: who sends them is not trusted with another.
+                if case .end = event, at < piece.count { isSpent = true }
                 call.received(event, piece)
+                // A next call that was begun meanwhile has no bytes here.
+                if case .end = event { return }
             }
-            // Bytes behind the response belong to no request: who sends them cannot be trusted with another.
-            if case .idle = state, at < piece.count { close() }
         } catch {
             lose(.response(error))
         }

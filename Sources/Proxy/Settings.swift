@@ -1,0 +1,38 @@
+import Kernel
+import Relay
+
+/// How a data loop treats its connections. Times are nanoseconds; 0 switches a limit off where the text says so.
+public struct ProxySettings: Sendable {
+    /// From connect(2) to the target's answer, for each target tried; then the next one gets its turn.
+    public var connectTimeout: Nanoseconds = .seconds(5)
+    /// Without a byte either way, while both directions are open; 0 never ends a tunnel for that.
+    public var idleTimeout: Nanoseconds = 0
+    /// Without a byte, once one side has ended: every byte starts it anew.
+    public var halfCloseTimeout: Nanoseconds = .seconds(60)
+    /// Connections this loop holds at once; those beyond wait in the kernel's queue.
+    public var maxConnections: Int = 8192
+    /// Bytes one direction moves before others get their turn. Four pipes' worth: large enough that a bulk stream alone
+    /// loses nothing to the loop's round, small enough that 100 of them still turn over in about 10 ms.
+    public var turnBudget: Int = 1 << 20
+    /// When plain bulk leaves the copying path.
+    public var splice: SplicePolicy = .auto
+    /// Accepted in one turn before others get theirs.
+    public var acceptBudget: Int = 16
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A place to dial.
+public struct Target: Sendable, Hashable {
+    /// Where.
+    public let address: SocketAddress
+    /// How the person who named it wrote it, for logs.
+    public let name: String
+
+    /// A target at `address`, called `name`.
+    public init(_ address: SocketAddress, name: String? = nil) {
+        self.address = address
+        self.name = name ?? address.description
+    }
+}

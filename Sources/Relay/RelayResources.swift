@@ -1,0 +1,39 @@
+/// When a direction of two plain legs leaves the copying path for the kernel's.
+public enum SplicePolicy: String, Sendable, CaseIterable {
+    /// Splice bulk, copy the rest: in after `RelayResources.fullReadsToSplice` reads that filled the scratch buffer, out
+    /// after two splices that brought less than a quarter of it.
+    case auto
+    /// Splice from the first byte.
+    case always
+    /// Never splice.
+    case never
+}
+
+/// What all tunnels of a loop share: scratch memory, blocks, pipes and the rules.
+public struct RelayResources: ~Copyable {
+    // HAProxy asks three reads in a row that filled the buffer likewise (channel_check_xfer): one is chance, three are a
+    // stream, and at 64 KiB each they are paid for by the first few spliced pipes.
+    static let fullReadsToSplice: UInt8 = 3
+    static let shortSplicesToCopy: UInt8 = 2
+
+    /// Bytes read in one call, at the most.
+    public static let scratchSize = 64 << 10
+
+    /// Memory for the bytes of one read; nothing stays in it between two calls.
+    let scratch: UnsafeMutableRawBufferPointer
+    /// Blocks for what a sink would not take.
+    public var buffers: BufferPool
+    /// Pipes for what is spliced.
+    public var pipes: PipePool
+    let splicePolicy: SplicePolicy
+
+    /// Resources for one loop.
+    public init(splice: SplicePolicy = .auto, pipeCapacity: Int = 1 << 20) {
+        scratch = .allocate(byteCount: Self.scratchSize, alignment: 4096)
+        buffers = BufferPool()
+        pipes = PipePool(pipeCapacity: pipeCapacity)
+        splicePolicy = splice
+    }
+
+    deinit { scratch.deallocate() }
+}
