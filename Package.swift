@@ -42,6 +42,7 @@ let package = Package(
         room("Log", ["Kernel", "CWarren"]),
         room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
+        room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
         .target(
             name: "TLSProof", path: "Tests/TLSProof",
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
@@ -55,6 +56,6 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "TLS", "PKI", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(name: "warren", dependencies: ["Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

@@ -11,9 +11,7 @@ struct DataPlaneFlags {
     var workers = 1
     var drainTimeout: Nanoseconds = .seconds(30)
     var maxConnections = 8192
-    var logLevel = LogLevel.info
-    var logJSON = false
-    var accessLog: String?
+    var log: LogFlags
 
     static func declare(_ flags: inout Flags) {
         flags.list("listen", "address", "Address to accept connections on.")
@@ -57,15 +55,7 @@ struct DataPlaneFlags {
         } else {
             workers = try flags.number("workers", in: 1...256, default: workers)
         }
-        if let name = flags.text("log-level") {
-            guard let level = LogLevel(named: name) else {
-                throw Flags.Misuse(
-                    description: "invalid value \"\(name)\" for -log-level: want trace, debug, info, warn or error")
-            }
-            logLevel = level
-        }
-        logJSON = flags.isOn("log-json")
-        accessLog = flags.text("access-log")
+        log = try LogFlags(flags)
     }
 
     private static func endpoints(_ flags: Flags, _ name: String, wildcard: Bool) throws(Flags.Misuse) -> [EndpointName]
