@@ -5,7 +5,7 @@ import Glibc
 public enum AtomicFile {
     /// Writes `bytes` to `path` with exactly `mode` (0o600 for keys): a new file in the same folder, fsync(2), rename(2) over
     /// what was there, fsync(2) of the folder. A symbolic link at `path` is replaced, not followed. On failure the old
-    /// file stands as it was, and the new one is gone.
+    /// file stands as it was, and the new one is gone; only a crash may leave one behind, hidden as ".NAME.HEX.new".
     ///
     /// Throws `.file` with the errno and `path`.
     public static func write(_ bytes: RawSpan, to path: String, mode: UInt32) throws(PKIError) {
