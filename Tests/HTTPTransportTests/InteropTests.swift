@@ -138,7 +138,7 @@ import Testing
         let client = Client(on: loop)
         Thread.start(name: "python") { _ = Tool.shell("python3 - <<'END'\n\(program)\nEND") }
         var port: UInt16?
-        _ = loop.run(atMost: .seconds(10)) {
+        turn(loop, .seconds(10)) {
             port = UInt16(Tool.shell("cat \(folder.path)/port").output)
             return port != nil
         }
@@ -149,7 +149,7 @@ import Testing
                 Request(method: method, target: "/x", body: [UInt8](repeating: 1, count: size)), to: server,
                 timeout: .seconds(10)
             ) { result = $0 }
-            _ = loop.run(atMost: .seconds(10)) { result != nil }
+            turn(loop, .seconds(10)) { result != nil }
             let response = try #require(result).get()
             #expect(String(decoding: response.body, as: UTF8.self) == "\(method) /x \(size)")
             #expect(response.keepsAlive == (version == "HTTP/1.1"))

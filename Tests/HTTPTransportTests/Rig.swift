@@ -38,7 +38,7 @@ final class Rig {
     /// Turns the loop until `condition` holds; whether it came to hold in time.
     @discardableResult
     func wait(_ limit: Nanoseconds = Rig.patience, _ condition: () -> Bool) -> Bool {
-        loop.run(atMost: limit, until: condition)
+        turn(loop, limit, condition)
     }
 
     /// Turns the loop for a while.
@@ -49,6 +49,16 @@ final class Rig {
     func client() throws -> RawClient {
         try RawClient(self)
     }
+}
+
+/// Turns `loop` until `condition` holds, which is looked at every few milliseconds also when nothing happens on the loop.
+@discardableResult
+func turn(_ loop: ControlLoop, _ limit: Nanoseconds, _ condition: () -> Bool) -> Bool {
+    let end = Clock.monotonic + limit
+    while Clock.monotonic < end {
+        if loop.run(atMost: .milliseconds(5), until: condition) { return true }
+    }
+    return condition()
 }
 
 /// A client that says exactly what a test tells it to.

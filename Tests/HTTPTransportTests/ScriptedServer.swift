@@ -67,7 +67,7 @@ final class ScriptedServer {
 
     @discardableResult
     func wait(_ limit: Nanoseconds = .seconds(10), _ condition: () -> Bool) -> Bool {
-        loop.run(atMost: limit, until: condition)
+        turn(loop, limit, condition)
     }
 
     /// Sends a request and turns the loop until its end.
