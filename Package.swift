@@ -38,9 +38,9 @@ let package = Package(
         proof(of: "Mesh"),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
-        room("Relay", ["Kernel"]),
+        room("Relay", ["TLS", "Kernel"]),
         room("Log", ["Kernel", "CWarren"]),
-        room("Proxy", ["Relay", "Reactor", "Kernel", "Log", "CWarren"]),
+        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         .target(
             name: "TLSProof", path: "Tests/TLSProof",
@@ -55,6 +55,6 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "TLS", "PKI", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
