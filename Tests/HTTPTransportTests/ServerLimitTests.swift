@@ -48,6 +48,7 @@ import Testing
     @Test func aCrowdOfRefusedClientsIsBoundedAndForgotten() throws {
         var options = ServerOptions()
         options.connectionsPerClient = 1
+        options.clientRefusalText = "one is enough"
         options.lingerTimeout = .milliseconds(100)
         let rig = try Rig(options) { _, responder in responder.respond(text(200, "ok")) }
         let first = try rig.client()
@@ -55,6 +56,7 @@ import Testing
         let crowd = try (0..<200).map { _ in try rig.client() }
         #expect(rig.wait { crowd.allSatisfy { $0.hasEnded || $0.wasReset } })
         #expect(crowd.count { $0.text.hasPrefix("HTTP/1.1 429 ") } >= 64)
+        #expect(crowd.count { $0.text.hasSuffix("one is enough") } >= 64)
         #expect(rig.server.counters.refusedForClient == 200)
         first.send(get)
         #expect(first.expect { $0.hasSuffix("ok") })
