@@ -31,8 +31,9 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         room("HTTP"),
-        room("Mesh"),
+        room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
+        room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
         room("Relay", ["Kernel"]),
