@@ -34,6 +34,9 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        .testTarget(
+            name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
+            exclude: ["Recordings", "Configurations"], swiftSettings: house),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
         room("Relay", ["Kernel"]),

@@ -2,36 +2,53 @@ import Mesh
 
 extension AgentCore {
     /// What a request's token may do.
-    func permit(_ call: Call) throws(Refusal) -> Permit {
-        guard configuration.access.isEnabled else { return .everything }
-        return try permit(token: call.token)
-    }
-
-    private func permit(token: String) throws(Refusal) -> Permit {
-        let access = configuration.access
-        var token = token
-        if token.isEmpty { token = access.tokens["default"] ?? "" }
-        if token.isEmpty || token == "anonymous" { return .rules(DefaultRules(allowsByDefault: access.defaultPolicy != "deny")) }
-        if token == access.tokens["master"] { return .everything }
-        if let id = local.sidecarTokens[token], let proxy = local.services[id] {
-            return .sidecar(proxyID: id, target: proxy.definition.proxy?.destinationServiceName ?? "")
+    func permit(_ call: Call) throws(Refusal) -> Access {
+        do throws(AccessError) {
+            return try access.access(for: call.token)
+        } catch {
+            throw Refusal(error.status, error.description)
         }
-        throw Refusal(403, "ACL not found")
     }
-}
 
-/// The default policy alone: what a request without a token may do.
-struct DefaultRules: Rules {
-    let allowsByDefault: Bool
+    /// Makes the access control of the configuration, and gives the sidecars their rights in it.
+    func readAccess() throws(StartError) {
+        let settings = configuration.access
+        guard settings.isEnabled else {
+            access = .off
+            for (id, spec) in local.sidecars { if let proxy = local.services[id] { grant(proxy, to: spec.token) } }
+            return
+        }
+        var tokens: [AccessToken] = []
+        if let secret = settings.tokens["master"] { tokens.append(AccessToken(secret: secret, kind: .management)) }
+        for name in ["agent_master"] {
+            guard let secret = settings.tokens[name], !tokens.contains(where: { $0.secret == secret }) else { continue }
+            tokens.append(AccessToken(secret: secret, kind: .agent))
+        }
+        for token in settings.statics {
+            do throws(AccessRuleError) {
+                let rules = try AccessRules(parsing: token.rules)
+                tokens.append(AccessToken(secret: token.secret, kind: .rules([rules])))
+            } catch {
+                throw StartError(description: "acl.static_tokens (\(token.description)): \(error)")
+            }
+        }
+        do throws(AccessConfigurationError) {
+            access = try AccessControl(
+                node: configuration.nodeName, defaultPolicy: settings.defaultPolicy,
+                standIn: settings.tokens["default"] ?? "", tokens: tokens)
+        } catch {
+            throw StartError(description: "acl: \(error)")
+        }
+        for (id, spec) in local.sidecars { if let proxy = local.services[id] { grant(proxy, to: spec.token) } }
+    }
 
-    func mayReadService(_ name: String) -> Bool { allowsByDefault }
-    func mayWriteService(_ name: String) -> Bool { allowsByDefault }
-    func mayReadNode(_ name: String) -> Bool { allowsByDefault }
-    func mayWriteNode(_ name: String) -> Bool { allowsByDefault }
-    func mayReadAgent(_ node: String) -> Bool { allowsByDefault }
-    func mayWriteAgent(_ node: String) -> Bool { allowsByDefault }
-    func mayReadOperator() -> Bool { allowsByDefault }
-    func mayWriteOperator() -> Bool { allowsByDefault }
-    func mayReadIntention(_ name: String) -> Bool { allowsByDefault }
-    func mayWriteIntention(_ name: String) -> Bool { allowsByDefault }
+    /// Gives a sidecar's token the rights its definition needs now.
+    func grant(_ proxy: LocalService, to token: String) {
+        guard let definition = proxy.definition.proxy else { return }
+        access.grant(
+            SidecarGrant(
+                proxy: proxy.definition.id, target: definition.destinationServiceName,
+                upstreams: definition.upstreams.map(\.destinationName)),
+            to: token)
+    }
 }

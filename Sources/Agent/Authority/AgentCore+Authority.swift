@@ -34,7 +34,8 @@ extension AgentCore {
         guard key.contains("_") || key.first?.isLowercase == true else { return key }
         let abbreviations = Set(["ttl", "csr", "id", "ca"])
         return key.split(separator: "_").map { word in
-            abbreviations.contains(word.lowercased()) ? word.uppercased() : word.prefix(1).uppercased() + word.dropFirst()
+            abbreviations.contains(word.lowercased())
+                ? word.uppercased() : word.prefix(1).uppercased() + word.dropFirst()
         }.joined()
     }
 
@@ -111,7 +112,9 @@ extension AgentCore {
         do throws(PKIError) {
             _ = try issueLeaf(service, now: now)
         } catch {
-            log(.error, "agent.connect: cannot renew the certificate of \"\(service)\", will try again: error=\"\(error)\"")
+            log(
+                .error,
+                "agent.connect: cannot renew the certificate of \"\(service)\", will try again: error=\"\(error)\"")
             deadlines.set(.leaf(service), at: now.advanced(by: .seconds(30)).ticks)
         }
     }

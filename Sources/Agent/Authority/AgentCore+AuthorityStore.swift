@@ -57,7 +57,9 @@ extension AgentCore {
                 root.retiredAt = element["RetiredAt"]?.integer
                 roots.append(root)
             }
-            guard let active = roots.first(where: \.isActive) else { throw PKIError(.nothingFound, "the store", "no active root") }
+            guard let active = roots.first(where: \.isActive) else {
+                throw PKIError(.nothingFound, "the store", "no active root")
+            }
             authority = CertificateAuthority(
                 clusterID: clusterID, roots: roots, signer: try Authority(certificate: active.certificate, key: key),
                 settings: settings, createIndex: number(value, "CreateIndex"),

@@ -35,7 +35,7 @@ extension AgentCore {
             body = Array(text.utf8)
         }
         headers.append("Vary", "Accept-Encoding")
-        headers.append("X-Consul-Default-Acl-Policy", defaultPolicy)
+        headers.append("X-Consul-Default-Acl-Policy", defaultPolicyName)
         for (name, value) in configuration.http.responseHeaders.sorted(by: { $0.key < $1.key }) {
             headers.append(name, value)
         }
@@ -44,7 +44,7 @@ extension AgentCore {
         return Response(status: answer.status, headers: headers, body: body)
     }
 
-    private var defaultPolicy: String {
+    var defaultPolicyName: String {
         configuration.access.isEnabled ? configuration.access.defaultPolicy : "allow"
     }
 
@@ -108,5 +108,21 @@ extension AgentCore {
         if let datacenter = call.target["dc"], !datacenter.isEmpty, datacenter != configuration.datacenter {
             throw Refusal(500, "No path to datacenter")
         }
+    }
+}
+
+extension AgentCore {
+    /// The empty answer of a request that the shell has carried out.
+    package func emptyAnswer() -> Response {
+        answer(status: 200, text: "")
+    }
+
+    /// An answer of plain text, for what the shell itself has to say.
+    package func answer(status: Int, text: String) -> Response {
+        var headers = HeaderFields()
+        if !text.isEmpty { headers.append("Content-Type", "text/plain; charset=utf-8") }
+        headers.append("Vary", "Accept-Encoding")
+        headers.append("X-Consul-Default-Acl-Policy", defaultPolicyName)
+        return Response(status: status, headers: headers, body: Array(text.utf8))
     }
 }

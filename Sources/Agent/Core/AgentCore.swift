@@ -29,6 +29,8 @@ package final class AgentCore {
 
     var metrics = Metrics()
     var intentions = IntentionTable()
+    /// Who may do what; made anew from the configuration when a token changes.
+    var access = AccessControl.off
     var authority: CertificateAuthority?
     /// The leaves handed out, by service.
     var leaves: [String: Leaf] = [:]
@@ -153,7 +155,7 @@ package final class AgentCore {
         do throws(Target.Fault) {
             target = try Target(request)
         } catch {
-            return .respond(plain(error == .path ? 400 : 500))
+            return .respond(error == .path ? plain(400) : answer(status: 500, text: ""))
         }
         if target.path.contains("//") { return .respond(redirect(to: Self.cleaned(request.target))) }
         let call = Call(request: request, target: target, peer: peer, now: now)

@@ -36,7 +36,8 @@ package enum LogLevel: String, Sendable, Hashable, CaseIterable, Comparable {
 package struct CheckRun: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case tcp(String)
-        case http(url: String, method: String, header: [String: [String]], body: String, skipVerify: Bool, redirects: Bool)
+        case http(
+            url: String, method: String, header: [String: [String]], body: String, skipVerify: Bool, redirects: Bool)
         case script([String])
     }
 

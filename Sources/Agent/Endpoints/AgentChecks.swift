@@ -35,7 +35,9 @@ enum AgentChecks {
             try reader.check(value)
         }
         guard !check.name.isEmpty else { throw Refusal(400, "Missing check name") }
-        if !check.status.isEmpty && CheckStatus(rawValue: check.status) == nil { throw Refusal(400, "Bad check status") }
+        if !check.status.isEmpty && CheckStatus(rawValue: check.status) == nil {
+            throw Refusal(400, "Bad check status")
+        }
         if check.id.isEmpty { check.id = check.name }
         if let problem = check.problem() { throw Refusal(400, "Invalid check: \(problem)") }
         let permit = try core.permit(call)
@@ -109,20 +111,20 @@ enum AgentChecks {
 
 extension AgentCore {
     /// Whether a token may see a check: its service, or the node.
-    func mayRead(_ check: LocalCheck, _ permit: Permit) -> Bool {
+    func mayRead(_ check: LocalCheck, _ permit: Access) -> Bool {
         guard let service = local.services[check.definition.serviceID] else {
-            return permit.mayReadNode(configuration.nodeName)
+            return permit.allows(.nodeRead(configuration.nodeName))
         }
-        return permit.mayReadService(service.definition.name)
+        return permit.allows(.serviceRead(service.definition.name))
     }
 
     /// Refuses a token that may not write a check of this service, or of the node under "".
-    func allow(_ permit: Permit, writingCheck serviceID: String) throws(Refusal) {
+    func allow(_ permit: Access, writingCheck serviceID: String) throws(Refusal) {
         if serviceID.isEmpty {
-            guard permit.mayWriteNode(configuration.nodeName) else { throw .permissionDenied }
+            guard permit.allows(.nodeWrite(configuration.nodeName)) else { throw .permissionDenied }
         } else {
             let name = local.services[serviceID]?.definition.name ?? serviceID
-            guard permit.mayWriteService(name) else { throw .permissionDenied }
+            guard permit.allows(.serviceWrite(name)) else { throw .permissionDenied }
         }
     }
 }

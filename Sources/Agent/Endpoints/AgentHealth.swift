@@ -68,14 +68,14 @@ enum AgentHealth {
         guard let service = core.local.services[call.rest] else {
             return reply(404, "ServiceId \(call.rest) not found", .null, call)
         }
-        guard permit.mayReadService(service.definition.name) else { throw .permissionDenied }
+        guard permit.allows(.serviceRead(service.definition.name)) else { throw .permissionDenied }
         let (status, value) = shape(service, in: core)
         return reply(status.code, status.rawValue, value, call)
     }
 
     @Sendable static func byName(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         guard !call.rest.isEmpty else { throw Refusal(400, "Bad request: Missing service Name") }
-        guard try core.permit(call).mayReadService(call.rest) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.serviceRead(call.rest)) else { throw .permissionDenied }
         var worst = Aggregate.passing
         var shapes: [Value] = []
         for (_, service) in core.local.services.sorted(by: { $0.key < $1.key })

@@ -29,7 +29,7 @@ enum AgentMisc {
     }
 
     @Sendable static func showSelf(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayReadAgent(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.agentRead(core.configuration.nodeName)) else { throw .permissionDenied }
         let configuration = core.configuration
         let value: Value = [
             "Config": [
@@ -129,13 +129,13 @@ enum AgentMisc {
         if let segment = call.target["segment"], !segment.isEmpty, segment != "_all" {
             throw Refusal(500, "Network segments are not supported in this version of Consul")
         }
-        guard permit.mayReadNode(core.configuration.nodeName) else { return .answer(.json([])) }
+        guard permit.allows(.nodeRead(core.configuration.nodeName)) else { return .answer(.json([])) }
         let isWAN = call.target["wan"].map { !$0.isEmpty } ?? false
         return .answer(.json([member(core, isWAN: isWAN)]))
     }
 
     @Sendable static func host(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayReadOperator else { throw .permissionDenied }
+        guard try core.permit(call).allows(.operatorRead) else { throw .permissionDenied }
         return .answer(
             .json([
                 "Memory": nil, "CPU": [], "Host": ["hostname": .string(core.configuration.nodeName), "os": "linux"],
@@ -145,7 +145,7 @@ enum AgentMisc {
 
     @Sendable static func maintain(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         let isEnabled = try enable(call)
-        guard try core.permit(call).mayWriteNode(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.nodeWrite(core.configuration.nodeName)) else { throw .permissionDenied }
         if isEnabled {
             core.enableMaintenance(service: nil, reason: call.target["reason"] ?? "", now: call.now)
         } else {
@@ -155,18 +155,18 @@ enum AgentMisc {
     }
 
     @Sendable static func reload(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayWriteAgent(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.agentWrite(core.configuration.nodeName)) else { throw .permissionDenied }
         return .act(.reload)
     }
 
     @Sendable static func leave(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayWriteAgent(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.agentWrite(core.configuration.nodeName)) else { throw .permissionDenied }
         return .act(.leave)
     }
 
     /// There is no gossip to join; joining oneself is what it always was, a success that changes nothing.
     @Sendable static func join(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayWriteAgent(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.agentWrite(core.configuration.nodeName)) else { throw .permissionDenied }
         let own = core.advertiseAddress
         let port = core.configuration.ports.serfLAN
         if [own, hostPort(own, port), core.configuration.nodeName].contains(call.rest) { return .answer(.empty) }
@@ -175,7 +175,7 @@ enum AgentMisc {
     }
 
     @Sendable static func forceLeave(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayWriteOperator else { throw .permissionDenied }
+        guard try core.permit(call).allows(.operatorWrite) else { throw .permissionDenied }
         guard call.rest == core.configuration.nodeName else {
             throw Refusal(500, "agent: No node found with name '\(call.rest)'")
         }
@@ -190,7 +190,7 @@ enum AgentMisc {
 
     @Sendable static func token(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         guard core.configuration.access.isEnabled else { throw Refusal(401, "ACL support disabled") }
-        guard try core.permit(call).mayWriteAgent(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.agentWrite(core.configuration.nodeName)) else { throw .permissionDenied }
         let body = Reader(try call.body())
         let secret: String
         do throws(TypeError) {
@@ -199,13 +199,20 @@ enum AgentMisc {
             throw Refusal(400, "Request decode failed: \(goSentence(error))")
         }
         guard let name = tokenNames[call.rest] else { throw Refusal(404, "Token \"\(call.rest)\" is unknown") }
+        let old = core.configuration.access.tokens[name]
         core.configuration.access.tokens[name] = secret.isEmpty ? nil : secret
+        do throws(AgentCore.StartError) {
+            try core.readAccess()
+        } catch {
+            core.configuration.access.tokens[name] = old
+            throw Refusal(400, error.description)
+        }
         core.log(.info, "agent: Updated agent's ACL token: token=\(name)")
         return .answer(.empty)
     }
 
     @Sendable static func metrics(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayReadAgent(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.agentRead(core.configuration.nodeName)) else { throw .permissionDenied }
         if call.target["format"] == "prometheus" {
             guard core.configuration.prometheusRetention > .zero else {
                 throw Refusal(415, "Prometheus is not enabled since its retention time is not positive")
@@ -218,7 +225,7 @@ enum AgentMisc {
     }
 
     @Sendable static func monitor(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard try core.permit(call).mayReadAgent(core.configuration.nodeName) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.agentRead(core.configuration.nodeName)) else { throw .permissionDenied }
         let level = call.target["loglevel"] ?? ""
         guard level.isEmpty || LogLevel(name: level) != nil else {
             throw Refusal(400, "Bad request: Unknown log level: \(level)")

@@ -17,7 +17,7 @@ enum AgentServices {
         let filter = try core.filter(call, .service)
         var object = Object()
         for (id, service) in core.local.services.sorted(by: { $0.key < $1.key })
-        where permit.mayReadService(service.definition.name) {
+        where permit.allows(.serviceRead(service.definition.name)) {
             let shape = ServiceShape.agent(core.shown(service), datacenter: core.configuration.datacenter)
             if filter?.accepts(shape) ?? true { object.append(id, shape) }
         }
@@ -31,7 +31,9 @@ enum AgentServices {
         guard let service = core.local.services[call.rest] else {
             throw Refusal(404, "unknown service ID: \(call.rest)")
         }
-        guard permit.mayReadService(service.definition.name) else { throw .permissionDenied }
+        guard permit.allows(.proxyDefinition(proxy: call.rest, service: service.definition.name)) else {
+            throw .permissionDenied
+        }
         let datacenter = core.configuration.datacenter
         let hash = contentHash(ServiceShape.agent(core.shown(service), datacenter: datacenter))
         if let known = call.target["hash"], !known.isEmpty, known == hash, !call.isExpired {
@@ -93,8 +95,8 @@ enum AgentServices {
         return .answer(.empty)
     }
 
-    private static func allow(_ permit: Permit, writing name: String) throws(Refusal) {
-        guard permit.mayWriteService(name) else {
+    private static func allow(_ permit: Access, writing name: String) throws(Refusal) {
+        guard permit.allows(.serviceWrite(name)) else {
             throw Refusal(403, "Permission denied: Missing service:write on \(name)")
         }
     }
@@ -124,7 +126,7 @@ enum AgentServices {
             core.log(.warn, "agent: Failed to deregister service: service=\(call.rest) error=\"Service not found\"")
             return .answer(.empty)
         }
-        guard permit.mayWriteService(service.definition.name) else { throw .permissionDenied }
+        guard permit.allows(.serviceWrite(service.definition.name)) else { throw .permissionDenied }
         if service.managed != nil {
             throw Refusal(
                 400,
@@ -142,7 +144,7 @@ enum AgentServices {
         guard let service = core.local.services[call.rest] else {
             throw Refusal(404, "No service registered with ID \"\(call.rest)\"")
         }
-        guard permit.mayWriteService(service.definition.name) else { throw .permissionDenied }
+        guard permit.allows(.serviceWrite(service.definition.name)) else { throw .permissionDenied }
         if isEnabled {
             core.enableMaintenance(service: call.rest, reason: call.target["reason"] ?? "", now: call.now)
         } else {

@@ -21,7 +21,7 @@ enum CatalogReads {
         let permit = try core.permit(call)
         let filter = try core.filter(call, .node)
         return try core.blocking(call, on: [.nodes], index: core.catalog.nodesIndex) { () throws(Refusal) in
-            let nodes = core.catalog.allNodes.filter { permit.mayReadNode($0.name) && hasMeta(call, $0) }
+            let nodes = core.catalog.allNodes.filter { permit.allows(.nodeRead($0.name)) && hasMeta(call, $0) }
             let shapes = nodes.map { NodeShape.node($0, datacenter: core.configuration.datacenter) }
             return .array(shapes.filter { filter?.accepts($0) ?? true })
         }
@@ -39,7 +39,8 @@ enum CatalogReads {
         let permit = try core.permit(call)
         return try core.blocking(call, on: [.services], index: core.catalog.servicesIndex) { () throws(Refusal) in
             var object = Object()
-            for (name, tags) in core.catalog.serviceTags(on: { hasMeta(call, $0) }) where permit.mayReadService(name) {
+            for (name, tags) in core.catalog.serviceTags(on: { hasMeta(call, $0) })
+            where permit.allows(.serviceRead(name)) {
                 object.append(name, .strings(tags))
             }
             return .object(object)
@@ -74,12 +75,15 @@ enum CatalogReads {
     }
 
     /// The instances a request's tags and node metadata let through and its token may see.
-    static func selected(_ instances: [Instance], _ call: Call, _ permit: Permit) -> [Instance] {
+    static func selected(_ instances: [Instance], _ call: Call, _ permit: Access?) -> [Instance] {
         let tags = call.target.all("tag").filter { !$0.isEmpty }.map { $0.lowercased() }
         return instances.filter { instance in
             let own = instance.service.definition.tags.map { $0.lowercased() }
             return tags.allSatisfy(own.contains) && hasMeta(call, instance.node)
-                && permit.mayReadService(instance.service.definition.name) && permit.mayReadNode(instance.node.name)
+                && (permit.map {
+                    $0.allows(.serviceRead(instance.service.definition.name))
+                        && $0.allows(.nodeRead(instance.node.name))
+                } ?? true)
         }
     }
 
@@ -105,9 +109,9 @@ enum CatalogReads {
         let index = max(catalog.nodesIndex, catalog.servicesIndex)
         return try core.blocking(call, on: [.nodes, .services], index: index) { () throws(Refusal) in
             let found = catalog.node(call.rest) ?? catalog.node(id: call.rest)
-            guard let node = found, permit.mayReadNode(node.name) else { return .null }
+            guard let node = found, permit.allows(.nodeRead(node.name)) else { return .null }
             let services = catalog.services(ofNode: node.name).filter {
-                permit.mayReadService($0.definition.name) && (filter?.accepts(ServiceShape.instance($0)) ?? true)
+                permit.allows(.serviceRead($0.definition.name)) && (filter?.accepts(ServiceShape.instance($0)) ?? true)
             }
             return ["Node": NodeShape.node(node, datacenter: core.configuration.datacenter), "Services": lay(services)]
         }

@@ -35,7 +35,9 @@ struct CatalogRegistration {
         node.name = try body.member("Node")?.string() ?? ""
         node.address = try body.member("Address")?.string() ?? ""
         skipsNodeUpdate = try body.member("SkipNodeUpdate")?.bool() ?? false
-        for (key, value) in try body.member("TaggedAddresses")?.stringMembers() ?? [] { node.taggedAddresses[key] = value }
+        for (key, value) in try body.member("TaggedAddresses")?.stringMembers() ?? [] {
+            node.taggedAddresses[key] = value
+        }
         for (key, value) in try body.member("NodeMeta")?.stringMembers() ?? [] { node.meta[key] = value }
     }
 

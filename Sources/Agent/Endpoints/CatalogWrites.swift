@@ -28,9 +28,9 @@ enum CatalogWrites {
         }
         let permit = try core.permit(call)
         let name = request.node.name
-        guard permit.mayWriteNode(name) else { throw .permissionDenied }
+        guard permit.allows(.nodeWrite(name)) else { throw .permissionDenied }
         if let service = request.service {
-            guard permit.mayWriteService(service.name) else { throw .permissionDenied }
+            guard permit.allows(.serviceWrite(service.name)) else { throw .permissionDenied }
             guard !service.name.isEmpty else { throw Refusal(500, "Must provide service name with ID") }
             let problems = service.problems()
             if !problems.isEmpty { throw Refusal(500, multiError(problems)) }
@@ -74,7 +74,8 @@ enum CatalogWrites {
         let permit = try core.permit(call)
         let service = core.catalog.service(node: node, id: serviceID)
         let mayWrite =
-            permit.mayWriteNode(node) || (service.map { permit.mayWriteService($0.definition.name) } ?? false)
+            permit.allows(.nodeWrite(node))
+            || (service.map { permit.allows(.serviceWrite($0.definition.name)) } ?? false)
         guard mayWrite else { throw .permissionDenied }
         if !serviceID.isEmpty {
             core.commit { catalog, index in catalog.removeService(node: node, id: serviceID, index: index) }
@@ -96,7 +97,8 @@ func uuidFault(_ text: String) -> String? {
         if dashes.contains(place) {
             if byte != UInt8(ascii: "-") { return "uuid is improperly formatted" }
         } else if Character(Unicode.Scalar(byte)).hexDigitValue == nil {
-            return "encoding/hex: invalid byte: U+00\(String(byte, radix: 16, uppercase: true)) '\(Character(Unicode.Scalar(byte)))'"
+            return
+                "encoding/hex: invalid byte: U+00\(String(byte, radix: 16, uppercase: true)) '\(Character(Unicode.Scalar(byte)))'"
         }
     }
     return nil

@@ -29,20 +29,13 @@ enum ConnectAuthorize {
         } catch {
             throw Refusal(400, error.description)
         }
-        guard try core.permit(call).mayWriteService(target) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.authorize(target: target)) else { throw .permissionDenied }
         let result = core.intentions.authorize(
-            client, target: target, trustDomain: core.authority?.trustDomain ?? "", fallback: core.intentionDefault)
+            client, target: target, trustDomain: core.authority?.trustDomain ?? "",
+            fallback: core.access.intentionDefault)
         return .answer(
             .json(
                 ["Authorized": .bool(result.isAuthorized), "Reason": .string(result.reason)],
                 headers: [HeaderField("Age", "0"), HeaderField("X-Cache", "HIT")]))
-    }
-}
-
-extension AgentCore {
-    /// What is decided when no intention matches.
-    var intentionDefault: IntentionDefault {
-        configuration.access.isEnabled
-            ? .policy(allows: configuration.access.defaultPolicy != "deny") : .accessControlOff
     }
 }

@@ -14,7 +14,9 @@ enum ConnectCA {
 
     @Sendable static func serverRoots(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         if let text = call.target["pem"], !text.isEmpty {
-            guard text == "true" || text == "1" else { throw Refusal(400, "The 'pem' query parameter must be a boolean value") }
+            guard text == "true" || text == "1" else {
+                throw Refusal(400, "The 'pem' query parameter must be a boolean value")
+            }
             var answer = Answer()
             answer.content = .text(try pem(core), type: "application/pem-certificate-chain")
             return .answer(answer)
@@ -80,7 +82,7 @@ enum ConnectCA {
         let permit = try core.permit(call)
         let service = call.rest
         guard !service.isEmpty else { throw Refusal(500, "URI must be either service or agent") }
-        guard permit.mayWriteService(service) else { throw .permissionDenied }
+        guard permit.allows(.leaf(service: service)) else { throw .permissionDenied }
         guard core.authority != nil else { throw Refusal(500, "Connect must be enabled in order to use this endpoint") }
         core.leaves[service]?.usedAt = call.now.ticks
         let patience = Patience(duration: options.patience, isJittered: false)
@@ -124,7 +126,7 @@ enum ConnectCA {
     @Sendable static func configuration(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         let permit = try core.permit(call)
         if call.request.method == "GET" {
-            guard permit.mayReadOperator else { throw .permissionDenied }
+            guard permit.allows(.operatorRead) else { throw .permissionDenied }
             guard let authority = core.authority else { throw Refusal(500, "Connect is not enabled on this agent") }
             var settings = authority.settings
             if settings["PrivateKey"] != nil { settings["PrivateKey"] = .string(AgentCore.hidden) }
@@ -135,7 +137,7 @@ enum ConnectCA {
                     "ModifyIndex": .number(authority.modifyIndex),
                 ]))
         }
-        guard permit.mayWriteOperator else { throw .permissionDenied }
+        guard permit.allows(.operatorWrite) else { throw .permissionDenied }
         let body = Reader(try call.body("Bad request: Request decode failed: "))
         let provider: String
         let settings: Object

@@ -28,8 +28,8 @@ enum ConnectIntentions {
         }
     }
 
-    private static func mayRead(_ intention: Intention, _ permit: Permit) -> Bool {
-        permit.mayReadIntention(intention.destinationName) || permit.mayReadIntention(intention.sourceName)
+    private static func mayRead(_ intention: Intention, _ permit: Access) -> Bool {
+        permit.allows(.intentionRead(intention.destinationName)) || permit.allows(.intentionRead(intention.sourceName))
     }
 
     private static func create(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
@@ -41,7 +41,7 @@ enum ConnectIntentions {
         }
         let draft = try draft(value, status: 500, preface: "Failed to decode request body: ")
         let permit = try core.permit(call)
-        guard permit.mayWriteIntention(draft.destinationName) else { throw .permissionDenied }
+        guard permit.allows(.intentionWrite(draft.destinationName)) else { throw .permissionDenied }
         let id = core.chance.uuid()
         let made = try core.changeIntentions { (table, index) throws(IntentionError) in
             try table.create(draft, id: id, index: index, now: Timestamp(nanoseconds: call.now.wall))
@@ -97,7 +97,7 @@ enum ConnectIntentions {
         switch call.request.method {
         case "PUT": return try update(core, call, permit)
         case "DELETE":
-            if let old = try? core.intentions.get(id: id), !permit.mayWriteIntention(old.destinationName) {
+            if let old = try? core.intentions.get(id: id), !permit.allows(.intentionWrite(old.destinationName)) {
                 throw .permissionDenied
             }
             let gone = try core.changeIntentions { (table, index) throws(IntentionError) in
@@ -113,12 +113,12 @@ enum ConnectIntentions {
         }
     }
 
-    private static func update(_ core: AgentCore, _ call: Call, _ permit: Permit) throws(Refusal) -> Reply {
+    private static func update(_ core: AgentCore, _ call: Call, _ permit: Access) throws(Refusal) -> Reply {
         let body = try call.body("Bad request: Request decode failed: ")
         let draft = try draft(body, status: 400, preface: "Bad request: Request decode failed: ")
-        guard permit.mayWriteIntention(draft.destinationName) else { throw .permissionDenied }
+        guard permit.allows(.intentionWrite(draft.destinationName)) else { throw .permissionDenied }
         let old = try? core.intentions.get(id: call.rest)
-        if let old, !permit.mayWriteIntention(old.destinationName) { throw .permissionDenied }
+        if let old, !permit.allows(.intentionWrite(old.destinationName)) { throw .permissionDenied }
         let made = try core.changeIntentions { (table, index) throws(IntentionError) in
             try table.update(draft, id: call.rest, index: index, now: Timestamp(nanoseconds: call.now.wall))
         }
@@ -141,7 +141,7 @@ enum ConnectIntentions {
             draft.sourceName = source.name
             draft.destinationNamespace = destination.namespace
             draft.destinationName = destination.name
-            guard permit.mayWriteIntention(destination.name) else { throw .permissionDenied }
+            guard permit.allows(.intentionWrite(destination.name)) else { throw .permissionDenied }
             let wish = draft
             let made = try core.changeIntentions { (table, index) throws(IntentionError) in
                 try table.upsert(wish, index: index, now: Timestamp(nanoseconds: call.now.wall))
@@ -149,7 +149,7 @@ enum ConnectIntentions {
             core.persist(made)
             return .answer(.json(true))
         case "DELETE":
-            guard permit.mayWriteIntention(destination.name) else { throw .permissionDenied }
+            guard permit.allows(.intentionWrite(destination.name)) else { throw .permissionDenied }
             let gone = try core.changeIntentions { (table, index) throws(IntentionError) in
                 table.delete(source: source.name, destination: destination.name, index: index)
             }
@@ -174,7 +174,9 @@ enum ConnectIntentions {
     // MARK: Questions
 
     @Sendable static func match(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
-        guard let by = call.target["by"], !by.isEmpty else { throw Refusal(500, "required query parameter 'by' not set") }
+        guard let by = call.target["by"], !by.isEmpty else {
+            throw Refusal(500, "required query parameter 'by' not set")
+        }
         guard let side = IntentionSide(rawValue: by) else {
             throw Refusal(500, "'by' parameter must be one of 'source' or 'destination'")
         }
@@ -184,7 +186,10 @@ enum ConnectIntentions {
         var names: [(text: String, name: IntentionName)] = []
         for text in texts {
             let name = try core.read { () throws(IntentionError) in try IntentionName(parsing: text) }
-            guard permit.mayReadIntention(name.name) else { throw .permissionDenied }
+            guard
+                side == .destination
+                    ? permit.allows(.intentionMatch(destination: name.name)) : permit.allows(.intentionRead(name.name))
+            else { throw .permissionDenied }
             names.append((text, name))
         }
         let table = core.intentions
@@ -202,11 +207,11 @@ enum ConnectIntentions {
     @Sendable static func check(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         let source = try name(call, "source", core)
         let destination = try name(call, "destination", core)
-        guard try core.permit(call).mayReadService(destination.name) else { throw .permissionDenied }
+        guard try core.permit(call).allows(.serviceRead(destination.name)) else { throw .permissionDenied }
         let verdict = try core.read { () throws(IntentionError) in
             try core.intentions.check(
                 source: source, destination: destination, sourceType: call.target["source-type"] ?? "",
-                fallback: core.intentionDefault)
+                fallback: core.access.intentionDefault)
         }
         return .answer(.json(["Allowed": .bool(verdict.isAllowed)]))
     }
@@ -240,7 +245,8 @@ extension AgentCore {
 
     /// Takes a kept rule back.
     func restoreIntention(_ id: String, _ bytes: [UInt8]) {
-        guard let value = try? Value(parsing: bytes), let action = IntentionAction(rawValue: value["Action"]?.string ?? "")
+        guard let value = try? Value(parsing: bytes),
+            let action = IntentionAction(rawValue: value["Action"]?.string ?? "")
         else {
             log(.error, "agent: a kept intention cannot be read and is left out: id=\(id)")
             return

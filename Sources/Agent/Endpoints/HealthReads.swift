@@ -41,9 +41,11 @@ enum HealthReads {
         return try core.blocking(call, on: [watch], index: index) { () throws(Refusal) in
             let needsMeta = call.target.has("node-meta")
             let found = find().filter { check in
-                if needsMeta, let node = core.catalog.node(check.node), !CatalogReads.hasMeta(call, node) { return false }
-                return permit.mayReadNode(check.node)
-                    && (check.serviceName.isEmpty || permit.mayReadService(check.serviceName))
+                if needsMeta, let node = core.catalog.node(check.node), !CatalogReads.hasMeta(call, node) {
+                    return false
+                }
+                return permit.allows(.nodeRead(check.node))
+                    && (check.serviceName.isEmpty || permit.allows(.serviceRead(check.serviceName)))
             }
             return .array(found.map(CheckShape.check).filter { filter?.accepts($0) ?? true })
         }
@@ -55,10 +57,11 @@ enum HealthReads {
         ) { core.catalog.instances(ofService: call.rest) }
     }
 
-    /// The index is that of the proxies, so that a proxy's check wakes those who wait for it.
+    /// A sidecar's token sees the instances of its upstreams and nothing else of them. The index is that of the proxies, so that a proxy's check wakes those who wait for it.
     @Sendable static func connect(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         try instances(
-            core, call, watch: .destination(call.rest.lowercased()), index: core.catalog.index(ofDestination: call.rest)
+            core, call, watch: .destination(call.rest.lowercased()),
+            index: core.catalog.index(ofDestination: call.rest), isConnect: true
         ) { core.catalog.instances(ofDestination: call.rest) }
     }
 
@@ -69,14 +72,20 @@ enum HealthReads {
     }
 
     private static func instances(
-        _ core: AgentCore, _ call: Call, watch: Watch, index: UInt64, _ find: () -> [Instance]
+        _ core: AgentCore, _ call: Call, watch: Watch, index: UInt64, isConnect: Bool = false,
+        _ find: () -> [Instance]
     ) throws(Refusal) -> Reply {
         guard !call.rest.isEmpty else { throw Refusal(400, "Missing service name") }
         let permit = try core.permit(call)
         let filter = try core.filter(call, .healthService)
         let onlyPassing = try passing(call)
         return try core.blocking(call, on: [watch], index: index) { () throws(Refusal) in
-            let found = CatalogReads.selected(find(), call, permit).filter { !onlyPassing || $0.isPassing }
+            let isUpstream =
+                isConnect && core.access.sidecar(call.token) != nil
+                && permit.allows(.connectInstances(service: call.rest))
+            let found = CatalogReads.selected(find(), call, isUpstream ? nil : permit).filter {
+                !onlyPassing || $0.isPassing
+            }
             let shapes = found.map { instance -> Value in
                 [
                     "Node": NodeShape.node(instance.node, datacenter: core.configuration.datacenter),

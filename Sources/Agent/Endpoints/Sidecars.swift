@@ -16,7 +16,9 @@ enum Sidecars {
         guard let service = core.local.services[call.rest], let managed = service.managed else {
             throw Refusal(404, "unknown proxy service ID: \(call.rest)")
         }
-        guard permit.mayWriteService(managed.targetName) else { throw .permissionDenied }
+        guard permit.allows(.proxyConfiguration(proxy: call.rest, target: managed.targetName)) else {
+            throw .permissionDenied
+        }
         var value: Object = [
             "ProxyServiceID": .string(call.rest), "TargetServiceID": .string(managed.targetID),
             "TargetServiceName": .string(managed.targetName), "ContentHash": "", "ExecMode": .string(managed.execMode),
@@ -36,7 +38,8 @@ enum Sidecars {
         guard let service = core.local.services[call.rest], service.definition.kind == .connectProxy else {
             throw Refusal(404, "unknown proxy service ID: \(call.rest)")
         }
-        guard permit.mayWriteService(service.definition.proxy?.destinationServiceName ?? "") else {
+        let target = service.definition.proxy?.destinationServiceName ?? ""
+        guard permit.allows(.proxyReport(proxy: call.rest, service: target)) else {
             throw .permissionDenied
         }
         core.sidecarIsListening(call.rest, now: call.now)

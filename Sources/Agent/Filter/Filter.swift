@@ -85,7 +85,9 @@ struct Filter {
         }
     }
 
-    private func asks(_ question: FilterOperator, _ path: ArraySlice<String>, _ operand: String, of value: Value) -> Bool {
+    private func asks(_ question: FilterOperator, _ path: ArraySlice<String>, _ operand: String, of value: Value)
+        -> Bool
+    {
         if let name = path.first {
             switch value {
             case .object(let object): return asks(question, path.dropFirst(), operand, of: object[name] ?? .null)

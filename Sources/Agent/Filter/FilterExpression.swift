@@ -183,7 +183,9 @@ struct FilterParser {
     /// Dotted names; `Meta["a.b"]` arrives here as a word and a text and is not taken apart.
     private static func selector(_ word: String) throws(FilterError) -> [String] {
         let names = word.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        guard names.allSatisfy({ !$0.isEmpty }) else { throw FilterError(text: "Failed to parse filter: no match found") }
+        guard names.allSatisfy({ !$0.isEmpty }) else {
+            throw FilterError(text: "Failed to parse filter: no match found")
+        }
         return names
     }
 }

@@ -71,7 +71,9 @@ extension AgentCore {
     }
 
     private func unsupported(_ id: String, _ check: LocalCheck) {
-        log(.warn, "agent: check type is not run by this agent and stays critical: check=\(id) type=\(check.type.rawValue)")
+        log(
+            .warn,
+            "agent: check type is not run by this agent and stays critical: check=\(id) type=\(check.type.rawValue)")
     }
 
     /// Removes a check.
@@ -133,7 +135,8 @@ extension AgentCore {
     /// A TTL check's own program reports. Returns whether there is such a check.
     func refreshTTL(_ id: String, _ status: CheckStatus, _ output: String, now: Now) -> Bool {
         guard let check = local.checks[id], check.type == .ttl else { return false }
-        let limit = check.definition.outputMaxSize > 0 ? check.definition.outputMaxSize : configuration.checkOutputMaxSize
+        let limit =
+            check.definition.outputMaxSize > 0 ? check.definition.outputMaxSize : configuration.checkOutputMaxSize
         deadlines.set(.ttl(id), at: now.advanced(by: check.definition.ttl).ticks)
         setStatus(id, status, Self.captured(output, limit: limit), now: now)
         if check.source == .api {
@@ -201,7 +204,9 @@ extension AgentCore {
 
     /// Brings the checks that mirror a service up to date; a change of the node's own checks concerns them all.
     func refreshAliases(of service: String, now: Now) {
-        let ids = service.isEmpty ? local.aliases.values.reduce(into: Set()) { $0.formUnion($1) } : local.aliases[service] ?? []
+        let ids =
+            service.isEmpty
+            ? local.aliases.values.reduce(into: Set()) { $0.formUnion($1) } : local.aliases[service] ?? []
         for id in ids.sorted() { refreshAlias(id, now: now) }
     }
 
@@ -213,7 +218,8 @@ extension AgentCore {
         var mirrored = local.checks(of: "")
         if !target.isEmpty { mirrored += local.checks(of: target) }
         // Aliases do not mirror aliases of the node: two of them would keep each other critical for ever.
-        for (other, check) in mirrored where other != id && !(check.type == .alias && check.definition.serviceID.isEmpty) {
+        for (other, check) in mirrored
+        where other != id && !(check.type == .alias && check.definition.serviceID.isEmpty) {
             if check.status == .passing {
                 if status == .passing { output = "All checks passing." }
             } else if check.status > status {
@@ -269,7 +275,10 @@ extension AgentCore {
         check.status = CheckStatus.critical.rawValue
         addCheck(check, source: .api, now: now)
         persistCheck(check)
-        log(.info, "agent: \(service.map { "Service entered maintenance mode: service=\($0)" } ?? "Node entered maintenance mode")")
+        log(
+            .info,
+            "agent: \(service.map { "Service entered maintenance mode: service=\($0)" } ?? "Node entered maintenance mode")"
+        )
     }
 
     /// Takes a service, or the node under nil, out of maintenance.
@@ -277,7 +286,9 @@ extension AgentCore {
         let id = service.map { Self.serviceMaintenance + $0 } ?? Self.nodeMaintenance
         guard local.checks[id] != nil else { return }
         removeCheck(id, now: now)
-        log(.info, "agent: \(service.map { "Service left maintenance mode: service=\($0)" } ?? "Node left maintenance mode")")
+        log(
+            .info,
+            "agent: \(service.map { "Service left maintenance mode: service=\($0)" } ?? "Node left maintenance mode")")
     }
 
     /// Keeps an API-registered check for the next start.

@@ -93,7 +93,8 @@ extension AgentCore {
         _ definition: ServiceDefinition, of parent: ServiceDefinition, token: String
     ) throws(RegistrationError) -> Registration.Item {
         if !definition.sidecar.isEmpty {
-            throw RegistrationError("Invalid SidecarService: sidecar service can't have a nested sidecar service", status: 400)
+            throw RegistrationError(
+                "Invalid SidecarService: sidecar service can't have a nested sidecar service", status: 400)
         }
         if definition.managedProxy != nil {
             throw RegistrationError("Invalid SidecarService: sidecar service can't have a managed proxy", status: 400)
@@ -138,7 +139,9 @@ extension AgentCore {
     /// The port this sidecar has, or the lowest of the range that no service of this agent has.
     private func freeSidecarPort(for id: String) throws(RegistrationError) -> Int {
         let range = configuration.ports
-        if let port = local.services[id]?.definition.port, (range.sidecarMin...max(range.sidecarMin, range.sidecarMax)) ~= port {
+        if let port = local.services[id]?.definition.port,
+            (range.sidecarMin...max(range.sidecarMin, range.sidecarMax)) ~= port
+        {
             return port
         }
         if let port = local.proxyPorts[id] { return port }
@@ -162,7 +165,9 @@ extension AgentCore {
         _ managed: ManagedProxyDefinition, of target: ServiceDefinition, token: String
     ) throws(RegistrationError) -> Registration.Item {
         let settings = configuration.connect
-        let mode = managed.execMode.isEmpty ? (settings.defaultExecMode.isEmpty ? "daemon" : settings.defaultExecMode) : managed.execMode
+        let mode =
+            managed.execMode.isEmpty
+            ? (settings.defaultExecMode.isEmpty ? "daemon" : settings.defaultExecMode) : managed.execMode
         guard mode == "daemon" || mode == "script" else {
             throw RegistrationError("invalid exec mode: \(mode)", status: 400)
         }
@@ -272,7 +277,8 @@ extension AgentCore {
     func carryOut(_ registration: Registration, replacesChecks: Bool = false, now: Now) {
         guard let main = registration.items.first else { return }
         let derived = Set(registration.items.dropFirst().map(\.service.definition.id))
-        for (id, service) in local.services where service.parent == main.service.definition.id && !derived.contains(id) {
+        for (id, service) in local.services where service.parent == main.service.definition.id && !derived.contains(id)
+        {
             removeService(id)
         }
         for item in registration.items {

@@ -25,9 +25,9 @@ extension AgentCore {
         }
         let token = local.sidecars[id]?.token ?? keptTokens[id] ?? chance.uuid()
         let spec = SidecarSpec(id: id, command: service.managed?.command ?? daemonCommand, token: token)
+        grant(service, to: token)
         guard local.sidecars[id] != spec else { return }
         local.sidecars[id] = spec
-        local.sidecarTokens[token] = id
         emit(.persist(.sidecar(id: id, sidecarRecord(spec, port: service.definition.port))))
         emit(.startSidecar(spec))
     }
@@ -35,7 +35,7 @@ extension AgentCore {
     /// Stops the sidecar of a proxy service, if the agent runs one.
     func stopSidecar(_ id: String) {
         guard let spec = local.sidecars.removeValue(forKey: id) else { return }
-        local.sidecarTokens[spec.token] = nil
+        access.revoke(spec.token)
         keptTokens[id] = nil
         emit(.stopSidecar(id: id))
         emit(.persist(.sidecar(id: id, nil)))

@@ -15,6 +15,7 @@ extension AgentCore {
 
     /// Registers the node, the agent's own service and what the files declare.
     package func start(now: Now) throws(StartError) {
+        try readAccess()
         publishNode()
         try bootstrapAuthority(now: now)
         try register(configuration, now: now)
@@ -80,7 +81,8 @@ extension AgentCore {
                 local.services[check.serviceID] == nil
             {
                 throw StartError(
-                    description: "Failed to register check '\(check.name)': ServiceID \"\(check.serviceID)\" does not exist")
+                    description:
+                        "Failed to register check '\(check.name)': ServiceID \"\(check.serviceID)\" does not exist")
             }
         }
         return order.compactMap { registrations[$0] }
@@ -154,7 +156,8 @@ extension AgentCore {
         }
         for check in catalog.checks(ofNode: configuration.nodeName) {
             if local.checks[check.id] == nil && check.id != Self.ownHealth {
-                commit { catalog, index in catalog.removeCheck(node: configuration.nodeName, id: check.id, index: index) }
+                commit { catalog, index in catalog.removeCheck(node: configuration.nodeName, id: check.id, index: index)
+                }
             }
         }
         for id in local.checks.keys where deadlines.moment(of: .output(id)) == nil { publishCheck(id) }

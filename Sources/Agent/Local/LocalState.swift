@@ -57,9 +57,8 @@ struct LocalState: Sendable {
     var checkIDs: [String: Set<String>] = [:]
     /// Alias checks by the service id they mirror, so that a change finds them.
     var aliases: [String: Set<String>] = [:]
-    /// The sidecars the agent runs, by proxy id, and the proxy ids by token.
+    /// The sidecars the agent runs, by proxy id.
     var sidecars: [String: SidecarSpec] = [:]
-    var sidecarTokens: [String: String] = [:]
     /// Ports given to managed proxies, kept for their next registration.
     var proxyPorts: [String: Int] = [:]
     var generation: UInt64 = 0

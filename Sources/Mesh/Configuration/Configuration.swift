@@ -110,10 +110,10 @@ package struct AccessSettings: Sendable, Hashable {
 package struct StaticToken: Sendable, Hashable {
     package var secret: String
     package var description: String
-    /// Rules as an object in Consul's policy language.
-    package var rules: Object
+    /// Rules in Consul's policy language, HCL or JSON.
+    package var rules: String
 
-    package init(secret: String, description: String, rules: Object) {
+    package init(secret: String, description: String, rules: String) {
         self.secret = secret
         self.description = description
         self.rules = rules

@@ -1,6 +1,8 @@
 /// Why a text is no duration, in the words of Go's `time.ParseDuration`, which Consul passes on.
 package struct DurationError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
+    /// The text that is no duration.
+    package let text: String
 }
 
 extension Duration {
@@ -16,7 +18,7 @@ extension Duration {
     /// Reads "1h30m", "10s", "500ms", "-1.5h" and "0" as Go does.
     package init(go text: String) throws(DurationError) {
         func fault(_ reason: String) -> DurationError {
-            DurationError(description: "time: \(reason) duration \"\(text)\"")
+            DurationError(description: "time: \(reason) duration \"\(text)\"", text: text)
         }
         var rest = Substring(text)
         var negative = false
@@ -52,7 +54,8 @@ extension Duration {
             case "s": scale = 1_000_000_000
             case "m": scale = 60_000_000_000
             case "h": scale = 3_600_000_000_000
-            default: throw DurationError(description: "time: unknown unit \"\(unit)\" in duration \"\(text)\"")
+            default:
+                throw DurationError(description: "time: unknown unit \"\(unit)\" in duration \"\(text)\"", text: text)
             }
             guard let number = digits.isEmpty ? 0 : Int64(digits) else { throw fault("invalid") }
             let (product, overflow) = number.multipliedReportingOverflow(by: scale)

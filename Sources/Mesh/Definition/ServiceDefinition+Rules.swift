@@ -81,7 +81,8 @@ extension ProxyDefinition {
             let place = "\(address):\(upstream.localBindPort)"
             if !bound.insert(place).inserted {
                 problems.append(
-                    "upstreams cannot contain duplicates by local bind address and port; \"\(place)\" is specified twice")
+                    "upstreams cannot contain duplicates by local bind address and port; \"\(place)\" is specified twice"
+                )
             }
         }
         return problems
