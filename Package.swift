@@ -35,7 +35,12 @@ let package = Package(
         room("Gzip", ["CZlib"]),
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
         room("Mesh"),
+        room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
+        room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        .testTarget(
+            name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
+            exclude: ["Recordings", "Configurations"], swiftSettings: house),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
         room("Relay", ["TLS", "Kernel"]),
