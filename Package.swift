@@ -35,9 +35,11 @@ let package = Package(
         room("Reactor", ["Kernel", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         .target(
-            name: "TLSProof", path: "Tests/TLSProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
-            linkerSettings: [.linkedLibrary("crypto")]
+            name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
+            cSettings: [
+                .headerSearchPath("../../Sources/CWarren"), .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"]),
+            ],
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         proof(of: "TLS", ["TLSProof"]),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
