@@ -134,6 +134,7 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
         if (learn(session) == 0) {
             session->complete = 1;
             outcome = WARREN_TLS_COMPLETE;
+            warren_tls_resume_renew(session);
             if (session->context->records != WARREN_TLS_RECORDS_ATTACHED) (void)warren_record_detach(session);
         } else {
             outcome = warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "the peer's certificate could not be read");

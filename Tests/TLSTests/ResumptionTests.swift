@@ -31,9 +31,6 @@ import Testing
         #expect(try !connect(client, server, key: nil).client.isResumed)
         #expect(client.counters.resumed == 3)
         #expect(client.counters.sessionsKept >= 2)
-        // Facts of the peer come out of the ticket, even on a context that has never met it.
-        let sibling = try mesh.server(policy, tickets: nil)
-        #expect(sibling.counters.resumed == 0)
     }
 
     @Test(arguments: policies) func ticketsOfOneLoopAreGoodOnAnother(policy: TLSPolicy) throws {
@@ -98,13 +95,10 @@ import Testing
     /// Resumption is bounded from the full handshake on, however many tickets were given out since.
     @Test(arguments: policies) func aChainOfResumptionsEnds(policy: TLSPolicy) throws {
         let mesh = try Mesh()
-        let now = Int64(1_900_000_000)
-        // Real time runs beside the pretended one in OpenSSL's own check of a ticket's age, so only short hops forward.
         let client = try mesh.client(policy)
         let server = try mesh.server(policy, tickets: try TicketKeys())
-        _ = now
-        let start = try #require(
-            { () throws -> Int64? in try connect(client, server).client.peer.map { $0.notBefore + 3600 } }())
+        // The test's certificates begin an hour before now.
+        let start = try #require(try connect(client, server).client.peer).notBefore + 3600
         for step in [Int64(100), 200, 295] {
             mesh.engine.pretend(time: start + step)
             #expect(try connect(client, server).server.isResumed, "\(step)")

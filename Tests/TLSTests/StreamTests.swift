@@ -165,7 +165,8 @@ import Testing
                 done += try pair.client.session.seal(
                     UnsafeRawBufferPointer(rebasing: plain[done..<size]), output: &sink)
                 var (window, answer) = (
-                    CipherWindow(UnsafeMutableRawBufferPointer(rebasing: cipher[0..<(leftover + sink.count)])), CipherSink(answers)
+                    CipherWindow(UnsafeMutableRawBufferPointer(rebasing: cipher[0..<(leftover + sink.count)])),
+                    CipherSink(answers)
                 )
                 while true {
                     let room = UnsafeMutableRawBufferPointer(rebasing: back[0..<(1 + random.upTo(back.count - 1))])
