@@ -30,9 +30,17 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2", "-fno-strict-aliasing"])],
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         room("HTTP"),
+        room("Gzip", ["CZlib"]),
+        room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
+        room("Mesh"),
+        proof(of: "Mesh"),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
+        room("Relay", ["TLS", "Kernel"]),
+        room("Log", ["Kernel", "CWarren"]),
+        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         .target(
             name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
@@ -42,6 +50,13 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         proof(of: "TLS", ["TLSProof"]),
-        .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
+        room("PKI", ["CWarren"]),
+        proof(of: "PKI", ["CWarren"]),
+        proof(of: "HTTP"),
+        proof(of: "Gzip", ["CZlib"]),
+        proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
+        room("JSON"),
+        proof(of: "JSON"),
+        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "TLS", "PKI", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

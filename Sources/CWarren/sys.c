@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <malloc.h>
 #include <netdb.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -61,6 +63,8 @@ int warren_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64
 }
 
 int warren_eventfd(void) { return ONCE(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+int warren_eventfd_blocking(void) { return ONCE(eventfd(0, EFD_CLOEXEC)); }
 
 int warren_eventfd_signal(int descriptor) {
     uint64_t one = 1;
@@ -119,6 +123,11 @@ int warren_get_option(int descriptor, int level, int name, int *value) {
 int warren_set_reset_on_close(int descriptor) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     return ONCE(setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+}
+
+int warren_unsent(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, SIOCOUTQ, &count) < 0 ? -errno : count;
 }
 
 ssize_t warren_recv(int descriptor, void *bytes, size_t count) {
@@ -261,7 +270,7 @@ int64_t warren_descriptor_limit(int64_t wanted) {
     return (int64_t)limit.rlim_cur;
 }
 
-int warren_random(void *bytes, size_t count) {
+int warren_entropy(void *bytes, size_t count) {
     unsigned char *next = bytes;
     while (count > 0) {
         ssize_t got = RETRY(getrandom(next, count, 0));

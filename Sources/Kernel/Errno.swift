@@ -24,6 +24,8 @@ public struct Errno: Error, Equatable, Hashable, Sendable, CustomStringConvertib
     public static let noSuchFile = Errno(2)
     /// The call would have to wait; on Linux EWOULDBLOCK is the same number.
     public static let again = Errno(11)
+    /// An argument the call cannot take, for instance a socket that cannot be spliced.
+    public static let invalid = Errno(22)
     /// Permission denied, for instance a port below 1024 without the capability for it.
     public static let accessDenied = Errno(13)
     /// The system's table of open files is full.

@@ -27,6 +27,8 @@ static inline uint32_t warren_event_bits(const struct epoll_event *events, int i
 /* eventfd(2), nonblocking. */
 int warren_eventfd(void);
 int warren_eventfd_signal(int descriptor);
+/* The same, blocking: for a thread that sleeps on it. */
+int warren_eventfd_blocking(void);
 int warren_eventfd_drain(int descriptor);
 
 /* Sockets; all are made nonblocking and close-on-exec. */
@@ -43,6 +45,9 @@ int warren_set_option(int descriptor, int level, int name, int value);
 int warren_get_option(int descriptor, int level, int name, int *value);
 /* SO_LINGER with a time of 0: close(2) then resets the connection and drops what was not sent (socket(7)). */
 int warren_set_reset_on_close(int descriptor);
+
+/* SIOCOUTQ: bytes sent and not yet acknowledged by the peer's kernel. */
+int warren_unsent(int descriptor);
 
 /* Bytes. recv and send never raise SIGPIPE and never wait. */
 ssize_t warren_recv(int descriptor, void *bytes, size_t count);
@@ -84,7 +89,7 @@ uint64_t warren_process_cpu(void);
 int64_t warren_descriptor_limit(int64_t wanted);
 
 /* getrandom(2). */
-int warren_random(void *bytes, size_t count);
+int warren_entropy(void *bytes, size_t count);
 
 /* getaddrinfo(3), blocking: writes up to `capacity` addresses, returns how many, or a negative EAI_ code - 1000. */
 int warren_resolve(const char *host, const char *port, struct sockaddr_storage *addresses, socklen_t *lengths,

@@ -1,5 +1,3 @@
-import Kernel
-
 /// Blocks of memory that a loop lends to its connections, in size classes of 16, 64 and 256 KiB.
 ///
 /// A connection borrows a block only for what the other side would not take and gives it back when that has drained. The
@@ -65,62 +63,5 @@ public struct BufferPool: ~Copyable {
 
     private static func order(_ size: Int) -> Int? {
         size <= 16 << 10 ? 0 : size <= 64 << 10 ? 1 : size <= 256 << 10 ? 2 : nil
-    }
-}
-
-/// Pipes that a loop lends to bulk streams for the time that bytes sit in them.
-public struct PipePool: ~Copyable {
-    private var pipes: Slab<Pipe>
-    private var ids: [SlotID] = []
-    private let kept: Int
-    private let pipeCapacity: Int
-    /// Pipes lent out now.
-    public private(set) var lent = 0
-    /// Pipes made since the start.
-    public private(set) var made: UInt64 = 0
-
-    /// Names a lent pipe.
-    @frozen
-    public struct Handle {
-        @usableFromInline let slot: SlotID
-        /// The reading end.
-        public let readEnd: Int32
-        /// The writing end.
-        public let writeEnd: Int32
-        /// Bytes it can hold.
-        public let capacity: Int
-    }
-
-    /// A pool that keeps at most `kept` empty pipes of about `pipeCapacity` bytes.
-    public init(kept: Int = 64, pipeCapacity: Int = 1 << 20) {
-        self.kept = kept
-        self.pipeCapacity = pipeCapacity
-        pipes = Slab()
-        ids.reserveCapacity(kept)
-    }
-
-    /// Lends an empty pipe; `nil` when the process has no descriptors left, and the stream goes on copying.
-    public mutating func borrow() -> Handle? {
-        if let slot = ids.popLast(), let pipe = pipes.pointer(slot) {
-            lent += 1
-            return Handle(
-                slot: slot, readEnd: pipe.pointee.readEnd, writeEnd: pipe.pointee.writeEnd,
-                capacity: pipe.pointee.capacity)
-        }
-        guard let pipe = try? Pipe(capacity: pipeCapacity) else { return nil }
-        lent += 1
-        made += 1
-        let (readEnd, writeEnd, capacity) = (pipe.readEnd, pipe.writeEnd, pipe.capacity)
-        return Handle(slot: pipes.insert(pipe), readEnd: readEnd, writeEnd: writeEnd, capacity: capacity)
-    }
-
-    /// Takes a pipe back. One that still holds bytes is closed: they belong to a connection that is gone.
-    public mutating func giveBack(_ handle: Handle, isEmpty: Bool) {
-        lent -= 1
-        if isEmpty, ids.count < kept {
-            ids.append(handle.slot)
-        } else {
-            _ = pipes.remove(handle.slot)
-        }
     }
 }
