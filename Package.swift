@@ -49,9 +49,11 @@ let package = Package(
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
         .target(
-            name: "TLSProof", path: "Tests/TLSProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
-            linkerSettings: [.linkedLibrary("crypto")]
+            name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
+            cSettings: [
+                .headerSearchPath("../../Sources/CWarren"), .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"]),
+            ],
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         proof(of: "TLS", ["TLSProof"]),
         room("PKI", ["CWarren"]),
