@@ -22,7 +22,11 @@ func proof(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let package = Package(
     name: "warren",
     products: [
-        .executable(name: "warren", targets: ["warren"])
+        .executable(name: "warren", targets: ["warren"]),
+        // For Benchmarks/, a package of its own, which drives the engine's modules from outside.
+        .library(
+            name: "WarrenEngine",
+            targets: ["CWarren", "Kernel", "Reactor", "Relay", "TLS", "PKI", "HTTP", "JSON", "Mesh"]),
     ],
     targets: [
         .target(
