@@ -13,7 +13,7 @@ public enum AtomicFile {
         guard !name.isEmpty else { throw PKIError(.file(EISDIR), path, "cannot write: the path names a folder") }
         var salt: UInt64 = 0
         let answer = withUnsafeMutableBytes(of: &salt) {
-            warren_random($0.baseAddress!.assumingMemoryBound(to: UInt8.self), $0.count)
+            warren_random_bytes($0.baseAddress!.assumingMemoryBound(to: UInt8.self), $0.count)
         }
         if answer != 0 { throw PKIError(fault: answer, path).asking(.crypto) }
         let new = "\(folder)/.\(name).\(String(salt, radix: 16)).new"

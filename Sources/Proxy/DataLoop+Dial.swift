@@ -56,12 +56,7 @@ extension DataLoop {
         counters.dialFailures &+= 1
         targets.failed(index, now: loop.now)
         connection.pointee.lastError = error
-        if index < 64 {
-            connection.pointee.tried |= 1 << UInt64(index)
-        } else {
-            // Past the 64th target the bits run out; ending here is the bound on the attempts.
-            connection.pointee.tried = .max
-        }
+        connection.pointee.tried = TargetTable.marking(index, in: connection.pointee.tried)
         log.warn(
             "cannot connect to target", .text("target", targets.states[index].target.name),
             .text("error", error.description), .number("failures", targets.states[index].failures))

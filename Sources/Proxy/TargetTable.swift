@@ -31,7 +31,7 @@ struct TargetTable {
         for offset in 0..<states.count {
             let wrapped = rotation + offset
             let index = wrapped < states.count ? wrapped : wrapped - states.count
-            if index < 64, tried & (1 << UInt64(index)) != 0 { continue }
+            if Self.marking(index, in: tried) == tried { continue }
             guard let leader = best else {
                 best = index
                 continue
@@ -41,6 +41,12 @@ struct TargetTable {
             if rests != leaderRests ? leaderRests : mine.live < theirs.live { best = index }
         }
         return best
+    }
+
+    /// `tried` with the target at `index` noted. Past the 64th the bits run out: trying one of those means having tried all,
+    /// which is the bound on a connection's attempts.
+    static func marking(_ index: Int, in tried: UInt64) -> UInt64 {
+        index < 64 ? tried | 1 << UInt64(index) : .max
     }
 
     mutating func began(_ index: Int) { states[index].live += 1 }

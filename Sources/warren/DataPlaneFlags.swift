@@ -51,10 +51,12 @@ struct DataPlaneFlags {
         settings.halfCloseTimeout = try flags.duration("half-close-timeout", default: settings.halfCloseTimeout)
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
-        if flags.text("workers") == "auto" {
-            workers = Limits.processors
-        } else {
-            workers = try flags.number("workers", in: 1...256, default: workers)
+        if let text = flags.text("workers") {
+            guard let count = text == "auto" ? Limits.processors : Int(text), (1...256).contains(count) else {
+                throw Flags.Misuse(
+                    description: "invalid value \"\(text)\" for -workers: want a whole number from 1 to 256, or auto")
+            }
+            workers = count
         }
         if let name = flags.text("log-level") {
             guard let level = LogLevel(named: name) else {

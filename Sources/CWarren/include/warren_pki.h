@@ -43,7 +43,7 @@ void warren_pki_reason(char *text, size_t size);
 void warren_wipe(void *bytes, size_t size);
 
 /* RAND_bytes(3). */
-int warren_random(uint8_t *bytes, size_t size);
+int warren_random_bytes(uint8_t *bytes, size_t size);
 
 /* SHA-256 of `size` bytes into 32. */
 int warren_sha256(const uint8_t *bytes, size_t size, uint8_t digest[32]);
