@@ -67,6 +67,17 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
+        .target(
+            name: "EngineProof", path: "Tests/EngineProof",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
+        ),
+        proof(of: "Kernel"),
+        proof(of: "Reactor", ["Kernel"]),
+        proof(of: "Relay", ["Kernel", "EngineProof", "TLSProof"]),
+        proof(of: "Log", ["Kernel"]),
+        proof(of: "Proxy", ["Kernel"]),
+        proof(of: "warren", ["Kernel", "Log", "Proxy"]),
+        .testTarget(name: "TidyTests", swiftSettings: house),
         .executableTarget(name: "warren", dependencies: ["Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

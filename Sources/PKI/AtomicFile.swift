@@ -17,7 +17,11 @@ public enum AtomicFile {
         guard answer == 0 else { throw PKIError.file(-answer, path, "cannot get random bytes for a new name") }
 =======
         let answer = withUnsafeMutableBytes(of: &salt) {
+<<<<<<< HEAD
             warren_pki_random($0.baseAddress!.assumingMemoryBound(to: UInt8.self), $0.count)
+=======
+            warren_random_bytes($0.baseAddress!.assumingMemoryBound(to: UInt8.self), $0.count)
+>>>>>>> enginetests
         }
         if answer != 0 { throw PKIError(fault: answer, path).asking(.crypto) }
 >>>>>>> agent

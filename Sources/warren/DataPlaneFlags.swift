@@ -50,10 +50,12 @@ struct DataPlaneFlags {
         route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
-        if flags.text("workers") == "auto" {
-            workers = Limits.processors
-        } else {
-            workers = try flags.number("workers", in: 1...256, default: workers)
+        if let text = flags.text("workers") {
+            guard let count = text == "auto" ? Limits.processors : Int(text), (1...256).contains(count) else {
+                throw Flags.Misuse(
+                    description: "invalid value \"\(text)\" for -workers: want a whole number from 1 to 256, or auto")
+            }
+            workers = count
         }
         log = try LogFlags(flags)
     }

@@ -45,7 +45,11 @@ void warren_wipe(void *bytes, size_t size);
 <<<<<<< HEAD
 =======
 /* RAND_bytes(3). */
+<<<<<<< HEAD
 int warren_pki_random(uint8_t *bytes, size_t size);
+=======
+int warren_random_bytes(uint8_t *bytes, size_t size);
+>>>>>>> enginetests
 
 >>>>>>> agent
 /* SHA-256 of `size` bytes into 32. */
