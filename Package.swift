@@ -33,6 +33,9 @@ let package = Package(
         room("HTTP"),
         room("Mesh"),
         proof(of: "Mesh"),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room("Store", ["CSQLite"]),
+        proof(of: "Store", ["CSQLite"]),
         room("Kernel", ["CWarren"]),
         .executableTarget(name: "warren", dependencies: ["Kernel"], swiftSettings: house),
     ]
