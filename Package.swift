@@ -44,6 +44,9 @@ let package = Package(
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room("Store", ["CSQLite"]),
+        proof(of: "Store", ["CSQLite"]),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
         room("Relay", ["TLS", "Kernel"]),
