@@ -38,7 +38,6 @@ let package = Package(
         room("HTTP"),
         room("Gzip", ["CZlib"]),
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
-        room("Mesh"),
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),

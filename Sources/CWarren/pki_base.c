@@ -31,19 +31,6 @@ void warren_pki_reason(char *text, size_t size) {
 
 void warren_wipe(void *bytes, size_t size) { explicit_bzero(bytes, size); }
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
-int warren_pki_random(uint8_t *bytes, size_t size) {
-=======
-int warren_random_bytes(uint8_t *bytes, size_t size) {
->>>>>>> enginetests
-    ERR_clear_error();
-    if (size > INT32_MAX) return WARREN_PKI_TOO_LARGE;
-    return RAND_bytes(bytes, (int)size) == 1 ? 0 : WARREN_PKI_OPENSSL;
-}
-
->>>>>>> agent
 int warren_sha256(const uint8_t *bytes, size_t size, uint8_t digest[32]) {
     ERR_clear_error();
     return EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) == 1 ? 0 : WARREN_PKI_OPENSSL;

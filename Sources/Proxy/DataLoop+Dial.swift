@@ -107,7 +107,6 @@ extension DataLoop {
         dial(slot, connection)
     }
 
-<<<<<<< HEAD
     private func dialFailed(
         _ connection: UnsafeMutablePointer<Connection>, _ route: RouteState, _ index: Int, _ ending: Ending,
         _ reason: String
@@ -115,23 +114,7 @@ extension DataLoop {
         counters.count(.dialFailures)
         route.targets.failed(index, now: loop.now)
         connection.pointee.lastEnding = ending
-        connection.pointee.tried |= TargetTable.bit(index)
-=======
-    /// Gives the current target up: closes the half-made connection and lets the target rest.
-    func abandonDial(_ connection: UnsafeMutablePointer<Connection>, _ error: Errno) {
-        let index = Int(connection.pointee.target)
-        targets.ended(index)
-        connection.pointee.target = -1
-        _ = connection.pointee.tunnel.back.release()
-        dialFailed(connection, index, error)
-    }
-
-    private func dialFailed(_ connection: UnsafeMutablePointer<Connection>, _ index: Int, _ error: Errno) {
-        counters.dialFailures &+= 1
-        targets.failed(index, now: loop.now)
-        connection.pointee.lastError = error
         connection.pointee.tried = TargetTable.marking(index, in: connection.pointee.tried)
->>>>>>> enginetests
         log.warn(
             "cannot connect to target", .text("route", route.name),
             .text("target", route.targets.states[index].target.name), .text("error", reason),

@@ -60,11 +60,7 @@ struct TargetTable {
         for offset in 0..<states.count {
             let wrapped = rotation + offset
             let index = wrapped < states.count ? wrapped : wrapped - states.count
-<<<<<<< HEAD
-            if states[index].isRemoved || tried & Self.bit(index) != 0 { continue }
-=======
-            if Self.marking(index, in: tried) == tried { continue }
->>>>>>> enginetests
+            if states[index].isRemoved || Self.marking(index, in: tried) == tried { continue }
             guard let leader = best else {
                 best = index
                 continue
@@ -75,16 +71,11 @@ struct TargetTable {
         return best
     }
 
-<<<<<<< HEAD
-    /// The bit that marks a target as tried. Past the 64th all share one, which bounds a connection's attempts.
-    static func bit(_ index: Int) -> UInt64 { 1 << UInt64(min(index, 63)) }
-=======
     /// `tried` with the target at `index` noted. Past the 64th the bits run out: trying one of those means having tried all,
     /// which is the bound on a connection's attempts.
     static func marking(_ index: Int, in tried: UInt64) -> UInt64 {
         index < 64 ? tried | 1 << UInt64(index) : .max
     }
->>>>>>> enginetests
 
     mutating func began(_ index: Int) { states[index].live += 1 }
 

@@ -6,7 +6,7 @@ import Log
 final class LogFlags {
     let level: LogLevel
     let isJSON: Bool
-    private let accessPath: String?
+    let accessPath: String?
     private let writer = LogWriter(descriptor: 2)
     private var accessWriter: LogWriter?
 
