@@ -80,6 +80,9 @@ let package = Package(
         proof(of: "Proxy", ["Kernel"]),
         proof(of: "warren", ["Kernel", "Log", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
+        .executableTarget(
+            name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",
+            swiftSettings: house),
         .executableTarget(name: "warren", dependencies: ["Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
