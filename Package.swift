@@ -30,7 +30,10 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2", "-fno-strict-aliasing"])],
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         room("HTTP"),
+        room("Gzip", ["CZlib"]),
+        room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
@@ -39,9 +42,9 @@ let package = Package(
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
-        room("Relay", ["Kernel"]),
+        room("Relay", ["TLS", "Kernel"]),
         room("Log", ["Kernel", "CWarren"]),
-        room("Proxy", ["Relay", "Reactor", "Kernel", "Log", "CWarren"]),
+        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         .target(
             name: "TLSProof", path: "Tests/TLSProof",
@@ -52,8 +55,10 @@ let package = Package(
         room("PKI", ["CWarren"]),
         proof(of: "PKI", ["CWarren"]),
         proof(of: "HTTP"),
+        proof(of: "Gzip", ["CZlib"]),
+        proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "TLS", "PKI", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

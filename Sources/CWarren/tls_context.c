@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls_internal.h"
+#include "record.h"
 
 static const char groups[] = "X25519:P-256:P-384:P-521";
 static const char suites_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
@@ -44,7 +44,7 @@ static int is_end_of_pem(void) {
 static int use_identity(warren_tls_context *context, const warren_tls_config *config, warren_tls_fault *fault) {
     warren_tls_engine *engine = context->engine;
     const char *what = NULL;
-    EVP_PKEY *key = NULL;
+    EVP_PKEY *key = NULL, *read = NULL;
     X509 *certificate = NULL;
     BIO *chain = BIO_new_mem_buf(config->chain, (int)config->chain_length);
     BIO *secret = BIO_new_mem_buf(config->key, (int)config->key_length);
@@ -72,9 +72,15 @@ static int use_identity(warren_tls_context *context, const warren_tls_config *co
         what = "certificate chain: a PEM block does not parse";
         goto done;
     }
-    key = PEM_read_bio_PrivateKey_ex(secret, NULL, no_passphrase, NULL, engine->library, NULL);
-    if (key == NULL) {
+    read = PEM_read_bio_PrivateKey_ex(
+        secret, NULL, no_passphrase, NULL, warren_tls_library_whole(engine->libraries), NULL);
+    if (read == NULL) {
         what = "private key: no usable PEM key (a key with a passphrase cannot be used)";
+        goto done;
+    }
+    key = warren_tls_library_adopt(engine->libraries, read);
+    if (key == NULL) {
+        what = "private key: EC, RSA and Ed25519 keys can be used, this is another kind";
         goto done;
     }
     if (SSL_CTX_use_PrivateKey(context->ssl, key) != 1 || SSL_CTX_check_private_key(context->ssl) != 1)
@@ -83,6 +89,7 @@ done:
     if (what != NULL) warren_tls_describe(fault, WARREN_TLS_CONFIGURATION, what);
     X509_free(certificate);
     EVP_PKEY_free(key);
+    EVP_PKEY_free(read);
     BIO_free(chain);
     BIO_free(secret);
     return what == NULL ? 0 : -1;
@@ -188,6 +195,7 @@ static int use_policy(warren_tls_context *context, const warren_tls_config *conf
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ssl, 8);
     SSL_CTX_set_cert_verify_callback(ssl, warren_tls_verify, context);
+    SSL_CTX_set_msg_callback(ssl, warren_record_note_message);
     if (SSL_CTX_set_min_proto_version(ssl, config->minimum_version) != 1
         || SSL_CTX_set_max_proto_version(ssl, config->maximum_version) != 1
         || SSL_CTX_set1_groups_list(ssl, groups) != 1 || SSL_CTX_set_ciphersuites(ssl, suites_13) != 1

@@ -12,10 +12,8 @@ public enum AtomicFile {
         let (folder, name) = split(path)
         guard !name.isEmpty else { throw PKIError(.file(EISDIR), path, "cannot write: the path names a folder") }
         var salt: UInt64 = 0
-        let answer = withUnsafeMutableBytes(of: &salt) {
-            warren_pki_random($0.baseAddress!.assumingMemoryBound(to: UInt8.self), $0.count)
-        }
-        if answer != 0 { throw PKIError(fault: answer, path).asking(.crypto) }
+        let answer = withUnsafeMutableBytes(of: &salt) { warren_random($0.baseAddress, $0.count) }
+        guard answer == 0 else { throw PKIError.file(-answer, path, "cannot get random bytes for a new name") }
         let new = "\(folder)/.\(name).\(String(salt, radix: 16)).new"
 
         let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode_t(0o600))

@@ -76,6 +76,11 @@ public final class Certificate: Sendable {
         try self.init(owning: handle, source: source)
     }
 
+    /// As `init(der:source:)` with a span.
+    public convenience init(der: [UInt8], source: String) throws(PKIError) {
+        try self.init(der: der.span.bytes, source: source)
+    }
+
     /// A certificate that OpenSSL parsed, for instance a peer's (SSL_get0_peer_certificate(3)); takes a reference of its
     /// own. Throws as `init(der:source:)`.
     public convenience init(sharing handle: OpaquePointer, source: String) throws(PKIError) {

@@ -52,7 +52,7 @@ extension Tunnel {
             leaveSplice(&half, &resources)
         case .failed(let error):
             resources.pipes.giveBack(pipe, isEmpty: true)
-            sourceFailed(&half, error)
+            sourceFailed(&half, .socket(error))
         }
     }
 }

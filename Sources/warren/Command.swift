@@ -8,7 +8,8 @@ struct Command: Sendable {
 
     /// Every command, in the order of the help text.
     static let all = [
-        Command(name: "relay", synopsis: "Relays TCP connections to targets", run: runRelay)
+        Command(name: "relay", synopsis: "Relays TCP connections to targets", run: runRelay),
+        Command(name: "tunnel", synopsis: "Carries TCP through mutual TLS, from certificate files", run: runTunnel),
     ]
 
     /// The help text of `warren` itself.
