@@ -12,7 +12,7 @@ public enum AtomicFile {
         let (folder, name) = split(path)
         guard !name.isEmpty else { throw PKIError(.file(EISDIR), path, "cannot write: the path names a folder") }
         var salt: UInt64 = 0
-        let answer = withUnsafeMutableBytes(of: &salt) { warren_random($0.baseAddress, $0.count) }
+        let answer = withUnsafeMutableBytes(of: &salt) { warren_entropy($0.baseAddress, $0.count) }
         guard answer == 0 else { throw PKIError.file(-answer, path, "cannot get random bytes for a new name") }
         let new = "\(folder)/.\(name).\(String(salt, radix: 16)).new"
 
