@@ -22,7 +22,11 @@ func proof(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let package = Package(
     name: "warren",
     products: [
-        .executable(name: "warren", targets: ["warren"])
+        .executable(name: "warren", targets: ["warren"]),
+        // For Benchmarks/, a package of its own, which drives the engine's modules from outside.
+        .library(
+            name: "WarrenEngine",
+            targets: ["CWarren", "Kernel", "Reactor", "Relay", "TLS", "PKI", "HTTP", "JSON", "Mesh"]),
     ],
     targets: [
         .target(
@@ -46,10 +50,13 @@ let package = Package(
         room("Log", ["Kernel", "CWarren"]),
         room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
+        room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
         .target(
-            name: "TLSProof", path: "Tests/TLSProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
-            linkerSettings: [.linkedLibrary("crypto")]
+            name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
+            cSettings: [
+                .headerSearchPath("../../Sources/CWarren"), .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"]),
+            ],
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         proof(of: "TLS", ["TLSProof"]),
         room("PKI", ["CWarren"]),
@@ -59,6 +66,17 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "TLS", "PKI", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .target(
+            name: "EngineProof", path: "Tests/EngineProof",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
+        ),
+        proof(of: "Kernel"),
+        proof(of: "Reactor", ["Kernel"]),
+        proof(of: "Relay", ["Kernel", "EngineProof", "TLSProof"]),
+        proof(of: "Log", ["Kernel"]),
+        proof(of: "Proxy", ["Kernel"]),
+        proof(of: "warren", ["Kernel", "Log", "Proxy"]),
+        .testTarget(name: "TidyTests", swiftSettings: house),
+        .executableTarget(name: "warren", dependencies: ["Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

@@ -270,7 +270,7 @@ int64_t warren_descriptor_limit(int64_t wanted) {
     return (int64_t)limit.rlim_cur;
 }
 
-int warren_entropy(void *bytes, size_t count) {
+int warren_random(void *bytes, size_t count) {
     unsigned char *next = bytes;
     while (count > 0) {
         ssize_t got = RETRY(getrandom(next, count, 0));

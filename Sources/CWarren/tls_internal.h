@@ -167,6 +167,7 @@ WARREN_HIDDEN int64_t warren_tls_time_of(const ASN1_TIME *time);
 /* tls_resume.c */
 WARREN_HIDDEN int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity);
 WARREN_HIDDEN void warren_tls_resume_offer(warren_tls_session *session);
+WARREN_HIDDEN void warren_tls_resume_renew(warren_tls_session *session);
 WARREN_HIDDEN void warren_tls_resume_free(warren_tls_context *context);
 
 #endif

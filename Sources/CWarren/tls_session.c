@@ -134,6 +134,7 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
         if (learn(session) == 0) {
             session->complete = 1;
             outcome = WARREN_TLS_COMPLETE;
+            warren_tls_resume_renew(session);
             if (session->context->records != WARREN_TLS_RECORDS_ATTACHED) (void)warren_record_detach(session);
         } else {
             outcome = warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "the peer's certificate could not be read");
@@ -155,6 +156,15 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
 }
 
 /* --- records ----------------------------------------------------------------------------------------------------- */
+
+/* The caller's mistake, not the peer's: it hears of it, and the session goes on. */
+static int misused(warren_tls_session *session, const char *how) {
+    warren_tls_fault *fault = &session->context->fault;
+    fault->reason = WARREN_TLS_INTERNAL;
+    fault->alert = -1;
+    snprintf(fault->detail, sizeof fault->detail, "%s", how);
+    return -1;
+}
 
 static int open_attached(warren_tls_session *session, uint8_t *to, size_t room, size_t *count) {
     while (*count < room) {
@@ -181,8 +191,7 @@ int warren_tls_open(
         session->fault_waits = 0;
         return -1;
     }
-    if (!session->complete)
-        return warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "open before the handshake was complete");
+    if (!session->complete) return misused(session, "open before the handshake was complete");
     if (session->peer_closed) {
         /* RFC 8446 section 6.1: data after a closure alert must be ignored. */
         input->base += input->count;
@@ -202,8 +211,20 @@ int warren_tls_open(
     return WARREN_TLS_FULL;
 }
 
+/* OpenSSL refuses to begin an update while it answers one of the peer's; then ours waits for the next record. */
+static void begin_update(warren_tls_session *session) {
+    SSL *ssl = session->ssl;
+    if (!SSL_is_init_finished(ssl) || SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE) return;
+    int request = session->records.owes_update == 2;
+    ERR_clear_error();
+    if (SSL_key_update(ssl, request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+        session->records.owes_update = 0;
+    ERR_clear_error();
+}
+
 static int seal_attached(warren_tls_session *session, const uint8_t *plain, size_t length, size_t *consumed) {
     warren_sink *output = session->output;
+    if (session->records.owes_update != 0) begin_update(session);
     while (*consumed < length) {
         size_t room = output->capacity - output->count;
         size_t take = length - *consumed;
@@ -230,8 +251,7 @@ int warren_tls_seal(
     *consumed = 0;
     if (session->dead) return -1;
     if (!session->complete || session->closed)
-        return warren_tls_fail(session, WARREN_TLS_INTERNAL, -1,
-            session->closed ? "seal after close_notify" : "seal before the handshake was complete");
+        return misused(session, session->closed ? "seal after close_notify" : "seal before the handshake was complete");
     warren_window none = {NULL, 0};
     session->input = &none;
     session->output = output;
@@ -283,12 +303,8 @@ void warren_tls_refuse(warren_tls_session *session, int alert, warren_sink *outp
 
 int warren_tls_update_keys(warren_tls_session *session, int request) {
     if (session->dead || session->closed || !session->complete || session->version != TLS1_3_VERSION) return -1;
-    if (session->detached) {
-        session->records.owes_update = request ? 2 : session->records.owes_update == 2 ? 2 : 1;
-        return 0;
-    }
-    ERR_clear_error();
-    return SSL_key_update(session->ssl, request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1 ? 0 : -1;
+    if (session->records.owes_update != 2) session->records.owes_update = request ? 2 : 1;
+    return 0;
 }
 
 /* --- reading the state ------------------------------------------------------------------------------------------- */

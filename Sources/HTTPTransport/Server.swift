@@ -130,7 +130,9 @@ public final class Server {
             } else {
                 counters.refusedForClient += 1
                 refusal = ServerConnection.plain(
-                    429, "\(peer.host) has \(options.connectionsPerClient) connections, its limit")
+                    429,
+                    options.clientRefusalText
+                        ?? "\(peer.host) has \(options.connectionsPerClient) connections, its limit")
             }
         }
         // Refusals linger too, so that the client gets to read them, but only so many: the rest is just closed.

@@ -21,6 +21,8 @@ public struct ServerOptions: Sendable {
     /// Connections of one client address at one time; one more is answered 429 and closed, as Consul does with
     /// `limits.http_max_conns_per_client`, whose default this is. 0: no limit. Unix sockets have no client address.
     public var connectionsPerClient = 200
+    /// The 429's body; nil for a sentence that names the client's address and the limit.
+    public var clientRefusalText: String?
     /// Bodies of fewer bytes are not compressed.
     public var compressedBytesMin = 1400
     /// Unsent bytes at which a connection's next requests wait and a stream says that it is full.

@@ -28,14 +28,14 @@ public enum Entropy {
     /// Eight random bytes as a number.
     public static func number() -> UInt64 {
         var value: UInt64 = 0
-        withUnsafeMutableBytes(of: &value) { _ = warren_entropy($0.baseAddress, $0.count) }
+        withUnsafeMutableBytes(of: &value) { _ = warren_random($0.baseAddress, $0.count) }
         return value
     }
 
     /// `count` random bytes.
     public static func bytes(_ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        _ = warren_entropy(&bytes, count)
+        _ = warren_random(&bytes, count)
         return bytes
     }
 }

@@ -52,6 +52,13 @@ public enum Socket {
     }
 
     private static func removeDeadPath(_ address: SocketAddress) throws(Errno) {
+        var status = stat()
+        guard lstat(address.host, &status) == 0 else {
+            // Not there, which is fine, or not to be seen, which bind(2) will say.
+            return
+        }
+        // connect(2) answers ECONNREFUSED for files of any kind: only a socket may be taken over.
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw .addressInUse }
         let probe = Descriptor(owning: try checked(warren_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue))))
         var storage = address.storage
         switch warren_connect(probe.raw, &storage, address.length) {

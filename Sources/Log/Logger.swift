@@ -150,20 +150,26 @@ public struct Logger: Sendable {
 
     /// A line stays a line: control characters of a peer's making do not reach the terminal.
     private static func appendPrintable(_ line: inout [UInt8], _ text: String) {
-        for byte in text.utf8 { line.append(byte < 0x20 || byte == 0x7f ? 0x3f : byte) }
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0..<0x20, 0x7f..<0xa0: line.append(0x3f)
+            default: line += UTF8.encode(scalar)!
+            }
+        }
     }
 
     /// A JSON string (RFC 8259, section 7), which is also how text fields are quoted.
     private static func appendQuoted(_ line: inout [UInt8], _ text: String) {
         let digits = Array("0123456789abcdef".utf8)
         line.append(0x22)
-        for byte in text.utf8 {
-            switch byte {
-            case 0x22, 0x5c: line += [0x5c, byte]
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x22, 0x5c: line += [0x5c, UInt8(scalar.value)]
             case 0x0a: line += [0x5c, 0x6e]
-            case 0..<0x20, 0x7f:
-                line += [0x5c, 0x75, 0x30, 0x30, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            default: line.append(byte)
+            // C0 and C1: U+009B starts a terminal's commands as escape does.
+            case 0..<0x20, 0x7f..<0xa0:
+                line += [0x5c, 0x75, 0x30, 0x30, digits[Int(scalar.value >> 4)], digits[Int(scalar.value & 15)]]
+            default: line += UTF8.encode(scalar)!
             }
         }
         line.append(0x22)

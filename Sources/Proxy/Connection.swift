@@ -37,6 +37,8 @@ struct Connection: ~Copyable {
     let acceptedAt: Instant
     var establishedAt: Instant = 0
     var lastActivity: Instant
+    /// When a tunnel that is no longer admitted is reset.
+    var cutAt: Instant = .max
     let client: PeerAddress
     /// Why a lingering connection was refused, or why the last target failed.
     var lastEnding = Ending.noTarget

@@ -65,9 +65,9 @@ extension DataLoop {
         if connection.pointee.tunnel.front.discardInput(&resources) { end(slot, connection.pointee.lastEnding) }
     }
 
-    /// Judges every live tunnel of a route by its new rules, each peer once, and cuts those that may no longer be.
+    /// Judges every live tunnel of a route by its new rules, each peer once.
     func judgeLiveTunnels(of route: RouteState) {
-        guard route.front != nil else { return }
+        guard route.front != nil, route.enforcement != .keep else { return }
         var verdicts: [Admission.Verdict?] = .init(repeating: nil, count: peers.places)
         for slot in connections.slots() {
             guard let connection = connections.pointer(slot), connection.pointee.route == route.id,
@@ -76,12 +76,37 @@ extension DataLoop {
             let index = Int(connection.pointee.peer)
             let verdict = verdicts[index] ?? route.admission.judge(facts)
             verdicts[index] = verdict
-            guard case .refused(let rule) = verdict else { continue }
-            counters.count(.cut)
-            log.info(
-                "live tunnel cut", .text("route", route.name), .text("client", connection.pointee.client.description),
-                .text("peer", facts.uri ?? facts.commonName), .text("serial", facts.serial), .text("rule", rule))
-            end(slot, .refused(.front))
+            switch verdict {
+            case .allowed: pardon(slot, connection)
+            case .refused(let rule): enforce(slot, connection, route, facts, rule)
+            }
         }
+    }
+
+    private func pardon(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
+        guard connection.pointee.cutAt != .max else { return }
+        connection.pointee.cutAt = .max
+        if connection.pointee.phase == .relaying { rearm(slot, connection) }
+    }
+
+    private func enforce(
+        _ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, _ route: RouteState, _ facts: PeerFacts,
+        _ rule: String
+    ) {
+        guard connection.pointee.cutAt == .max else { return }
+        let word: String
+        if case .drain(let grace) = route.enforcement, connection.pointee.phase == .relaying {
+            word = "live tunnel no longer admitted, draining"
+            connection.pointee.cutAt = loop.now + grace
+            rearm(slot, connection)
+        } else {
+            word = "live tunnel cut"
+        }
+        log.info(
+            word, .text("route", route.name), .text("client", connection.pointee.client.description),
+            .text("peer", facts.uri ?? facts.commonName), .text("serial", facts.serial), .text("rule", rule))
+        guard connection.pointee.cutAt == .max else { return }
+        counters.count(.cut)
+        end(slot, .refused(.front))
     }
 }

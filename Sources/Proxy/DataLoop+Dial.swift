@@ -114,7 +114,7 @@ extension DataLoop {
         counters.count(.dialFailures)
         route.targets.failed(index, now: loop.now)
         connection.pointee.lastEnding = ending
-        connection.pointee.tried |= TargetTable.bit(index)
+        connection.pointee.tried = TargetTable.marking(index, in: connection.pointee.tried)
         log.warn(
             "cannot connect to target", .text("route", route.name),
             .text("target", route.targets.states[index].target.name), .text("error", reason),

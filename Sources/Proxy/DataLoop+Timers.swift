@@ -28,7 +28,7 @@ extension DataLoop {
     private func deadline(of connection: UnsafeMutablePointer<Connection>) -> Instant {
         let settings = route(of: connection).settings
         let limit = connection.pointee.isHalfClosed ? settings.halfCloseTimeout : settings.idleTimeout
-        return limit == 0 ? .max : connection.pointee.lastActivity + limit
+        return min(limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt)
     }
 
     func timerFired(_ slot: SlotID) {
@@ -44,6 +44,9 @@ extension DataLoop {
             let deadline = deadline(of: connection)
             if deadline > loop.now {
                 rearm(slot, connection)
+            } else if connection.pointee.cutAt <= loop.now {
+                counters.count(.cut)
+                end(slot, .refused(.front))
             } else {
                 end(slot, connection.pointee.isHalfClosed ? .halfClosed : .idle)
             }

@@ -13,6 +13,8 @@ public struct Route: Sendable {
     public var back: TLSMaterial?
     /// Which verified clients may connect. Only asked where `front` is set.
     public var admission: Admission
+    /// What becomes of live tunnels that new rules no longer admit.
+    public var enforcement: Enforcement
     /// Where connections go.
     public var targets: [Target]
     /// Timeouts.
@@ -21,12 +23,13 @@ public struct Route: Sendable {
     /// A route of these parts.
     public init(
         name: String, front: TLSMaterial? = nil, back: TLSMaterial? = nil, admission: Admission = .anyVerified,
-        targets: [Target], settings: RouteSettings = RouteSettings()
+        enforcement: Enforcement = .cut, targets: [Target], settings: RouteSettings = RouteSettings()
     ) {
         self.name = name
         self.front = front
         self.back = back
         self.admission = admission
+        self.enforcement = enforcement
         self.targets = targets
         self.settings = settings
     }
@@ -88,6 +91,16 @@ public struct Admission: Sendable {
 
     /// Everybody whose certificate the roots vouch for.
     public static let anyVerified = Admission(generation: 0) { _ in .allowed(by: "any verified peer") }
+}
+
+/// What becomes of a live tunnel whose peer may no longer connect.
+public enum Enforcement: Sendable, Equatable {
+    /// It is reset at once.
+    case cut
+    /// It may go on for so long, then it is reset.
+    case drain(Nanoseconds)
+    /// It goes on; only new ones are refused, as Consul's own proxy does.
+    case keep
 }
 
 /// A place to dial, and whom to expect there.

@@ -8,6 +8,7 @@ final class RouteState {
     private(set) var name: String
     private(set) var settings: RouteSettings
     private(set) var admission: Admission
+    private(set) var enforcement: Enforcement
     private(set) var front: TLSContext?
     private(set) var back: TLSContext?
     private var frontGeneration: UInt64?
@@ -21,6 +22,7 @@ final class RouteState {
         name = route.name
         settings = route.settings
         admission = route.admission
+        enforcement = route.enforcement
         targets = TargetTable(route.targets)
         try build(route, engine)
     }
@@ -32,6 +34,7 @@ final class RouteState {
         name = route.name
         settings = route.settings
         admission = route.admission
+        enforcement = route.enforcement
         targets.replace(route.targets)
         return mustJudge
     }

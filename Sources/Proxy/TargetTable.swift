@@ -60,7 +60,7 @@ struct TargetTable {
         for offset in 0..<states.count {
             let wrapped = rotation + offset
             let index = wrapped < states.count ? wrapped : wrapped - states.count
-            if states[index].isRemoved || tried & Self.bit(index) != 0 { continue }
+            if states[index].isRemoved || Self.marking(index, in: tried) == tried { continue }
             guard let leader = best else {
                 best = index
                 continue
@@ -71,8 +71,11 @@ struct TargetTable {
         return best
     }
 
-    /// The bit that marks a target as tried. Past the 64th all share one, which bounds a connection's attempts.
-    static func bit(_ index: Int) -> UInt64 { 1 << UInt64(min(index, 63)) }
+    /// `tried` with the target at `index` noted. Past the 64th the bits run out: trying one of those means having tried all,
+    /// which is the bound on a connection's attempts.
+    static func marking(_ index: Int, in tried: UInt64) -> UInt64 {
+        index < 64 ? tried | 1 << UInt64(index) : .max
+    }
 
     mutating func began(_ index: Int) { states[index].live += 1 }
 

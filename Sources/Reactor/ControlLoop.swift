@@ -101,7 +101,8 @@ public final class ControlLoop {
     /// Performs `action` once, `delay` nanoseconds from now.
     @discardableResult
     public func schedule(after delay: Nanoseconds, _ action: @escaping () -> Void) -> ActionID {
-        schedule(at: Clock.monotonic + delay, action)
+        let (deadline, isEndless) = Clock.monotonic.addingReportingOverflow(delay)
+        return schedule(at: isEndless ? .max : deadline, action)
     }
 
     /// Performs `action` once, at `deadline` on the monotonic clock.

@@ -108,6 +108,7 @@ public final class EventLoop {
     /// One turn; `longestWait` bounds the sleep in nanoseconds.
     public func turn(_ handler: some LoopHandler, longestWait: Nanoseconds = .max) {
         let count = waitForEvents(timeout(longestWait))
+        workWaits = false
         now = Clock.monotonic
         counters.turns &+= 1
         counters.events &+= UInt64(count)
@@ -128,7 +129,8 @@ public final class EventLoop {
             counters.wakeups &+= 1
             handler.woken()
         }
-        workWaits = handler.turnEnds()
+        // Not an assignment: a handler may have asked for another turn meanwhile.
+        if handler.turnEnds() { workWaits = true }
     }
 
     private func timeout(_ longest: Nanoseconds) -> Int64 {

@@ -32,8 +32,9 @@ public struct TimerWheel: ~Copyable {
     private static let none = UInt32.max
     private static let firing: UInt16 = 384
     private static let free: UInt16 = 385
-    /// The furthest tick ahead that the top level can hold.
-    private static let horizon: UInt64 = 1 << 36 - 1
+    /// The furthest ahead that the top level can hold, 2.2 years: one slot less than a round, because the slot of this very
+    /// moment also means now. A timer beyond it waits there and is linked anew.
+    private static let horizon: UInt64 = 1 << 36 - 1 << 30
 
     private var nodes: UnsafeMutablePointer<Node>
     private var capacity: Int
@@ -117,7 +118,7 @@ public struct TimerWheel: ~Copyable {
     }
 
     private func tick(of deadline: Instant) -> UInt64 {
-        (deadline + (1 << Self.tickBits - 1)) >> Self.tickBits
+        deadline >> Self.tickBits + (deadline & (1 << Self.tickBits - 1) == 0 ? 0 : 1)
     }
 
     /// Moves a slot's timers to where they belong now: those of the lowest level, and those due, to the firing list.
@@ -150,10 +151,7 @@ public struct TimerWheel: ~Copyable {
     }
 
     private mutating func link(_ index: UInt32) {
-        var tick = nodes[Int(index)].tick
-        if tick <= elapsed { tick = elapsed + 1 }
-        if tick - elapsed > Self.horizon { tick = elapsed + Self.horizon }
-        nodes[Int(index)].tick = tick
+        let tick = min(max(nodes[Int(index)].tick, elapsed + 1), elapsed + Self.horizon)
         let differing = (elapsed ^ tick) | 63
         let level = min((63 - differing.leadingZeroBitCount) / 6, Self.levels - 1)
         let slot = Int(tick >> UInt64(level * 6) & 63)

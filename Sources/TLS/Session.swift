@@ -116,8 +116,9 @@ public struct Session: ~Copyable {
         warren_tls_refuse(raw, Int32(alert.code), &output.raw)
     }
 
-    /// New keys for what we send, before the next record; with `request`, for what the peer sends too. False over TLS
-    /// 1.2, which has no such thing.
+    /// New keys for what we send, before the next record; with `request`, for what the peer sends too. The message
+    /// leaves with the next call that has a sink (attached: the next `seal`). False over TLS 1.2, which has no such
+    /// thing, and when nothing more may be sent.
     public mutating func updateKeys(request: Bool) -> Bool {
         warren_tls_update_keys(raw, request ? 1 : 0) == 0
     }

@@ -11,9 +11,7 @@ struct DataPlaneFlags {
     var workers = 1
     var drainTimeout: Nanoseconds = .seconds(30)
     var maxConnections = 8192
-    var logLevel = LogLevel.info
-    var logJSON = false
-    var accessLog: String?
+    var log: LogFlags
 
     static func declare(_ flags: inout Flags) {
         flags.list("listen", "address", "Address to accept connections on.")
@@ -52,20 +50,14 @@ struct DataPlaneFlags {
         route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
-        if flags.text("workers") == "auto" {
-            workers = Limits.processors
-        } else {
-            workers = try flags.number("workers", in: 1...256, default: workers)
-        }
-        if let name = flags.text("log-level") {
-            guard let level = LogLevel(named: name) else {
+        if let text = flags.text("workers") {
+            guard let count = text == "auto" ? Limits.processors : Int(text), (1...256).contains(count) else {
                 throw Flags.Misuse(
-                    description: "invalid value \"\(name)\" for -log-level: want trace, debug, info, warn or error")
+                    description: "invalid value \"\(text)\" for -workers: want a whole number from 1 to 256, or auto")
             }
-            logLevel = level
+            workers = count
         }
-        logJSON = flags.isOn("log-json")
-        accessLog = flags.text("access-log")
+        log = try LogFlags(flags)
     }
 
     private static func endpoints(_ flags: Flags, _ name: String, wildcard: Bool) throws(Flags.Misuse) -> [EndpointName]

@@ -29,9 +29,8 @@ enum DataPlaneRunner {
             settings.maxHandshakesPerSecond = max(1, settings.maxHandshakesPerSecond / options.workers)
         }
 
-        let writer = LogWriter(descriptor: 2)
-        let log = Logger(command, level: options.logLevel, json: options.logJSON, to: writer)
-        let accessLog = try openAccessLog(options)
+        let log = options.log.logger(command)
+        let accessLog = try options.log.openAccessLog()
         let listeners = try resolve(options.listeners, flag: "listen").map(\.address)
 
         let control: ControlLoop
@@ -40,7 +39,7 @@ enum DataPlaneRunner {
             let box = RunningPlane.Box()
             let handle = control.handle
             let plane = try DataPlane(
-                settings: settings, workers: options.workers, log: log, accessLog: accessLog?.logger
+                settings: settings, workers: options.workers, log: log, accessLog: accessLog
             ) { notice in handle.execute { box.plane?.take(notice) } }
             let (id, addresses) = try plane.add(route, on: listeners)
             let running = RunningPlane(control, plane, id, log, drainTimeout: options.drainTimeout, renewal: renewal)
@@ -54,8 +53,7 @@ enum DataPlaneRunner {
             throw Flags.Misuse(description: "cannot start: \(error)")
         }
         control.run()
-        writer.flush()
-        accessLog?.writer.flush()
+        options.log.flush()
         return 0
     }
 
@@ -90,17 +88,5 @@ enum DataPlaneRunner {
             }
         }
         return found
-    }
-
-    private static func openAccessLog(_ options: DataPlaneFlags) throws(Flags.Misuse) -> (
-        logger: Logger, writer: LogWriter
-    )? {
-        guard let path = options.accessLog else { return nil }
-        let descriptor = path == "-" ? 1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else {
-            throw Flags.Misuse(description: "-access-log \(path): \(Errno(errno)); give a path that can be written")
-        }
-        let writer = LogWriter(descriptor: descriptor)
-        return (Logger("access", level: .info, json: options.logJSON, to: writer), writer)
     }
 }

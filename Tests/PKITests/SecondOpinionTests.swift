@@ -76,6 +76,20 @@ import Testing
         #expect(answer.contains("certificate revoked"))
     }
 
+    @Test(
+        arguments: zip(
+            ["clientAuth", "anyExtendedKeyUsage", "1.2.3.4", "serverAuth,codeSigning"],
+            [ExtendedKeyUsage.clientAuth, .any, .other, [.serverAuth, .other]]
+        ))
+    func rolesAreNamed(text: String, roles: ExtendedKeyUsage) throws {
+        let folder = try Folder()
+        defer { folder.remove() }
+        try OpenSSL.run(
+            "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", folder.path("k"), "-out", folder.path("c"),
+            "-subj", "/CN=a", "-days", "30", "-addext", "extendedKeyUsage=\(text)")
+        #expect(try Certificate.bundle(contentsOf: folder.path("c"))[0].extendedKeyUsage == roles)
+    }
+
     @Test func weReadWhatOpensslIssues() throws {
         let folder = try Folder()
         defer { folder.remove() }
@@ -86,7 +100,7 @@ import Testing
         let root = try Certificate.bundle(contentsOf: folder.path("c"))[0]
         #expect(root.subject == "CN=ca,O=Example / Co,C=NL")
         #expect(root.dnsNames == ["a.example"] && root.uriNames == ["spiffe://a/b"])
-        #expect(root.isSelfSigned && root.isAuthority && root.keyUsage == nil)
+        #expect(root.isSelfSigned && root.isAuthority && root.keyUsage == nil && root.extendedKeyUsage == nil)
         let key = try PrivateKey(contentsOf: folder.path("k"))
         #expect(root.belongs(to: key))
         let fingerprint = try OpenSSL.run("x509", "-in", folder.path("c"), "-noout", "-fingerprint", "-sha256")

@@ -71,6 +71,12 @@ import Testing
         }
     }
 
+    @Test func refusesWhatItWouldNotWrite() throws {
+        #expect(try refusal { $0.extendedKeyUsage = [.clientAuth, .any] }?.kind == .invalidTemplate)
+        #expect(try refusal { $0.pathLength = -1 }?.kind == .invalidTemplate)
+        #expect(try refusal { $0.subjectKeyID = [UInt8](repeating: 1, count: 1025) }?.kind == .invalidTemplate)
+    }
+
     @Test func serialsPrintAsConsulPrintsThem() throws {
         #expect(SerialNumber(8).description == "08")
         #expect(SerialNumber(222).description == "de")

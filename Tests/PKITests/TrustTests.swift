@@ -155,6 +155,23 @@ import Testing
         #expect(bundle.verify([free], at: Forge.noon, purpose: .serverAuth).isValid)
     }
 
+    /// One bundle, one chain, many threads at once: nothing in them changes, so all see the same.
+    @Test func isSharedByManyThreads() async throws {
+        let root = try Forge.root("root")
+        let leaf = try Forge.leaf("web", by: root)
+        let list = try root.revocationList([], number: 1, validity: Forge.day)
+        let bundle = try TrustBundle(roots: [root.certificate], revocationLists: [list])
+        let verdicts = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    (0..<200).count { _ in bundle.verify([leaf], at: Forge.noon, purpose: .clientAuth).isValid }
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(verdicts == 1600)
+    }
+
     @Test func aLeafSignsNothing() throws {
         let root = try Forge.root("root")
         let key = try PrivateKey.generate()

@@ -89,7 +89,7 @@ uint64_t warren_process_cpu(void);
 int64_t warren_descriptor_limit(int64_t wanted);
 
 /* getrandom(2). */
-int warren_entropy(void *bytes, size_t count);
+int warren_random(void *bytes, size_t count);
 
 /* getaddrinfo(3), blocking: writes up to `capacity` addresses, returns how many, or a negative EAI_ code - 1000. */
 int warren_resolve(const char *host, const char *port, struct sockaddr_storage *addresses, socklen_t *lengths,
