@@ -97,7 +97,9 @@ package final class Agent {
     }
 
     private func listenAddress(_ text: String, port: Int) throws(AgentCore.StartError) -> SocketAddress {
-        if text.hasPrefix("unix://"), let address = SocketAddress(unixPath: String(text.dropFirst(7))) { return address }
+        if text.hasPrefix("unix://"), let address = SocketAddress(unixPath: String(text.dropFirst(7))) {
+            return address
+        }
         guard let address = SocketAddress(ip: text, port: UInt16(clamping: port)) else {
             throw AgentCore.StartError(description: "client_addr \"\(text)\" is not an IP address or unix:// path")
         }
@@ -112,6 +114,15 @@ package final class Agent {
         case "::": return "[::1]:\(address.port)"
         default: return hostPort(address.host, Int(address.port))
         }
+    }
+
+    /// Lets everything go after a start that failed.
+    package func abandon() {
+        checks?.stopAll()
+        sidecars?.stopAll {}
+        server?.close()
+        keeper.close()
+        log.close()
     }
 
     // MARK: Requests

@@ -58,7 +58,11 @@ final class AgentLog {
         var printable = ""
         for scalar in text.unicodeScalars {
             // One line is one event, whatever a client put into a name.
-            if scalar.value >= 0x20 && scalar.value != 0x7f { printable.unicodeScalars.append(scalar) } else { printable += " " }
+            if scalar.value >= 0x20 && scalar.value != 0x7f {
+                printable.unicodeScalars.append(scalar)
+            } else {
+                printable += " "
+            }
         }
         if isJSON {
             let parts = printable.split(separator: ": ", maxSplits: 1).map(String.init)

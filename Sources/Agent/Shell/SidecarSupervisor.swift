@@ -173,7 +173,9 @@ final class SidecarSupervisor {
         sidecar.attempts += 1
         let exponent = sidecar.attempts - 3
         let delay: Nanoseconds = exponent <= 0 ? 0 : .seconds(min(60, 1 << UInt64(min(exponent, 6))))
-        if delay > 0 { log(.warn, "agent.proxy: sidecar starts again later: id=\(id) seconds=\(delay / 1_000_000_000)") }
+        if delay > 0 {
+            log(.warn, "agent.proxy: sidecar starts again later: id=\(id) seconds=\(delay / 1_000_000_000)")
+        }
         sidecar.pending = loop.schedule(after: delay) { [weak self] in self?.launch(id) }
         running[id] = sidecar
     }
