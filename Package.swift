@@ -40,7 +40,7 @@ let package = Package(
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
-        room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        room("Agent", ["HTTP", "HTTPTransport", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
