@@ -41,6 +41,9 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        room(
+            "AgentShell",
+            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
@@ -77,6 +80,6 @@ let package = Package(
         proof(of: "Proxy", ["Kernel"]),
         proof(of: "warren", ["Kernel", "Log", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
-        .executableTarget(name: "warren", dependencies: ["Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
