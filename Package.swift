@@ -41,6 +41,10 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "HTTPTransport", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log"]),
+        room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        room(
+            "AgentShell",
+            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
