@@ -63,7 +63,3 @@ int warren_tls_sha256(warren_tls_engine *engine, const void *bytes, size_t count
         ? 0
         : -1;
 }
-
-void warren_tls_wipe(void *bytes, size_t count) {
-    if (bytes != NULL) OPENSSL_cleanse(bytes, count);
-}
