@@ -40,7 +40,6 @@ let package = Package(
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
-        room("Agent", ["HTTP", "HTTPTransport", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log"]),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
         room(
             "AgentShell",
