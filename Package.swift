@@ -83,6 +83,6 @@ let package = Package(
         proof(of: "Proxy", ["Kernel"]),
         proof(of: "warren", ["Kernel", "Log", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
-        .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )
