@@ -34,6 +34,9 @@ let package = Package(
         room("Mesh"),
         proof(of: "Mesh"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room("DNS"),
+        .testTarget(
+            name: "DNSTests", dependencies: ["DNS"], exclude: ["Recordings"], swiftSettings: house),
         room("Store", ["CSQLite"]),
         proof(of: "Store", ["CSQLite"]),
         room("Kernel", ["CWarren"]),
