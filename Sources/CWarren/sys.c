@@ -1,7 +1,39 @@
 #define _GNU_SOURCE
 #include "warren_sys.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <malloc.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RETRY(expression)                                      \
+    ({                                                         \
+        __typeof__(expression) result_;                        \
+        do result_ = (expression);                             \
+        while (result_ < 0 && errno == EINTR);                 \
+        result_ < 0 ? -errno : result_;                        \
+    })
+
+#define ONCE(expression)                                       \
+    ({                                                         \
+        __typeof__(expression) result_ = (expression);         \
+        result_ < 0 ? -errno : result_;                        \
+    })
 
 void warren_strerror(int code, char *text, size_t size) {
     const char *sentence = strerror_r(code, text, size);
@@ -10,3 +42,270 @@ void warren_strerror(int code, char *text, size_t size) {
         text[size - 1] = 0;
     }
 }
+
+int warren_epoll_create(void) { return ONCE(epoll_create1(EPOLL_CLOEXEC)); }
+
+int warren_epoll_add(int epoll, int descriptor, uint32_t events, uint64_t data) {
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    return ONCE(epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event));
+}
+
+int warren_epoll_remove(int epoll, int descriptor) {
+    return ONCE(epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL));
+}
+
+int warren_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t nanoseconds) {
+    struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    int count = epoll_pwait2(epoll, events, capacity, nanoseconds < 0 ? NULL : &timeout, NULL);
+    if (count >= 0) return count;
+    /* A signal handler of a debugger or profiler ran: an empty turn, and the caller computes its timeout anew. */
+    return errno == EINTR ? 0 : -errno;
+}
+
+int warren_eventfd(void) { return ONCE(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+int warren_eventfd_blocking(void) { return ONCE(eventfd(0, EFD_CLOEXEC)); }
+
+int warren_eventfd_signal(int descriptor) {
+    uint64_t one = 1;
+    return (int)RETRY(write(descriptor, &one, sizeof one));
+}
+
+int warren_eventfd_drain(int descriptor) {
+    uint64_t count;
+    return (int)RETRY(read(descriptor, &count, sizeof count));
+}
+
+int warren_socket(int family, int type) { return ONCE(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
+
+int warren_accept(int listener, struct sockaddr_storage *address, socklen_t *length) {
+    return RETRY(accept4(listener, (struct sockaddr *)address, length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+int warren_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
+    return ONCE(bind(descriptor, (const struct sockaddr *)address, length));
+}
+
+int warren_listen(int descriptor, int backlog) { return ONCE(listen(descriptor, backlog)); }
+
+int warren_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
+    return ONCE(connect(descriptor, (const struct sockaddr *)address, length));
+}
+
+int warren_shutdown_write(int descriptor) { return ONCE(shutdown(descriptor, SHUT_WR)); }
+
+int warren_socket_error(int descriptor) {
+    int code = 0;
+    socklen_t length = sizeof code;
+    int result = getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length);
+    return result < 0 ? -errno : -code;
+}
+
+int warren_local_address(int descriptor, struct sockaddr_storage *address, socklen_t *length) {
+    *length = sizeof *address;
+    return ONCE(getsockname(descriptor, (struct sockaddr *)address, length));
+}
+
+int warren_peer_address(int descriptor, struct sockaddr_storage *address, socklen_t *length) {
+    *length = sizeof *address;
+    return ONCE(getpeername(descriptor, (struct sockaddr *)address, length));
+}
+
+int warren_set_option(int descriptor, int level, int name, int value) {
+    return ONCE(setsockopt(descriptor, level, name, &value, sizeof value));
+}
+
+int warren_get_option(int descriptor, int level, int name, int *value) {
+    socklen_t length = sizeof *value;
+    return ONCE(getsockopt(descriptor, level, name, value, &length));
+}
+
+int warren_set_reset_on_close(int descriptor) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return ONCE(setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+}
+
+int warren_unsent(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, SIOCOUTQ, &count) < 0 ? -errno : count;
+}
+
+ssize_t warren_recv(int descriptor, void *bytes, size_t count) {
+    return RETRY(recv(descriptor, bytes, count, MSG_DONTWAIT));
+}
+
+ssize_t warren_recv_peek(int descriptor, void *bytes, size_t count) {
+    return RETRY(recv(descriptor, bytes, count, MSG_DONTWAIT | MSG_PEEK));
+}
+
+ssize_t warren_send(int descriptor, const void *bytes, size_t count) {
+    return RETRY(send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+ssize_t warren_splice(int from, int to, size_t count) {
+    return RETRY(splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+}
+
+ssize_t warren_read(int descriptor, void *bytes, size_t count) { return RETRY(read(descriptor, bytes, count)); }
+
+ssize_t warren_write(int descriptor, const void *bytes, size_t count) { return RETRY(write(descriptor, bytes, count)); }
+
+/* Never repeated: after EINTR Linux has closed the descriptor already, and another thread may own the number (close(2)). */
+int warren_close(int descriptor) { return ONCE(close(descriptor)); }
+
+int warren_pipe(int ends[2], int capacity) {
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
+    int granted = fcntl(ends[1], F_SETPIPE_SZ, capacity);
+    if (granted < 0) granted = fcntl(ends[1], F_GETPIPE_SZ);
+    return granted < 0 ? 65536 : granted;
+}
+
+static void warren_signal_set(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGUSR2);
+}
+
+int warren_signals_block(void) {
+    sigset_t set;
+    warren_signal_set(&set);
+    signal(SIGPIPE, SIG_IGN);
+    return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int warren_signals_unblock(void) {
+    sigset_t set;
+    warren_signal_set(&set);
+    return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int warren_signals_open(void) {
+    sigset_t set;
+    warren_signal_set(&set);
+    return ONCE(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+int warren_signals_next(int descriptor) {
+    struct signalfd_siginfo information;
+    ssize_t count = RETRY(read(descriptor, &information, sizeof information));
+    return count < 0 ? (int)count : (int)information.ssi_signo;
+}
+
+int warren_pidfd_open(int pid) { return ONCE((int)syscall(SYS_pidfd_open, pid, 0)); }
+
+int warren_pidfd_reap(int descriptor) {
+    siginfo_t information = {0};
+    /* P_PIDFD is 3; older C libraries have no name for it. */
+    int result = RETRY(waitid((idtype_t)3, (id_t)descriptor, &information, WEXITED | WNOHANG));
+    if (result < 0) return result;
+    if (information.si_pid == 0) return -EAGAIN;
+    return information.si_code == CLD_EXITED ? information.si_status : 256 + information.si_status;
+}
+
+int warren_pidfd_signal(int descriptor, int signal) {
+    return ONCE((int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0));
+}
+
+int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int new_session,
+                 const char *directory) {
+    /* The pipe closes on exec; if exec fails the child writes errno into it, so that the caller learns the reason. */
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0) return -errno;
+    pid_t pid = fork();
+    if (pid < 0) {
+        int code = errno;
+        close(report[0]);
+        close(report[1]);
+        return -code;
+    }
+    if (pid == 0) {
+        /* Between fork and exec only async-signal-safe calls: other threads may have held locks. */
+        if (new_session) setsid();
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        signal(SIGPIPE, SIG_DFL);
+        int null = open("/dev/null", O_RDONLY);
+        if (null >= 0) dup2(null, 0);
+        if (output >= 0) dup2(output, 1);
+        if (error >= 0) dup2(error, 2);
+        if (directory == NULL || chdir(directory) == 0) execve(path, argv, environment);
+        int code = errno;
+        ssize_t ignored = write(report[1], &code, sizeof code);
+        (void)ignored;
+        _exit(127);
+    }
+    close(report[1]);
+    int code = 0;
+    ssize_t count = RETRY(read(report[0], &code, sizeof code));
+    close(report[0]);
+    if (count == (ssize_t)sizeof code) {
+        waitpid(pid, NULL, 0);
+        return -code;
+    }
+    return pid;
+}
+
+static uint64_t warren_clock(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+uint64_t warren_monotonic(void) { return warren_clock(CLOCK_MONOTONIC); }
+int64_t warren_realtime(void) { return (int64_t)warren_clock(CLOCK_REALTIME); }
+uint64_t warren_process_cpu(void) { return warren_clock(CLOCK_PROCESS_CPUTIME_ID); }
+
+int64_t warren_descriptor_limit(int64_t wanted) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    if (wanted > 0 && limit.rlim_cur < (rlim_t)wanted) {
+        rlim_t raised = (rlim_t)wanted < limit.rlim_max ? (rlim_t)wanted : limit.rlim_max;
+        struct rlimit next = {.rlim_cur = raised, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &next) == 0) limit.rlim_cur = raised;
+    }
+    return (int64_t)limit.rlim_cur;
+}
+
+int warren_random(void *bytes, size_t count) {
+    unsigned char *next = bytes;
+    while (count > 0) {
+        ssize_t got = RETRY(getrandom(next, count, 0));
+        if (got < 0) return (int)got;
+        next += got;
+        count -= (size_t)got;
+    }
+    return 0;
+}
+
+int warren_resolve(const char *host, const char *port, struct sockaddr_storage *addresses, socklen_t *lengths,
+                   int capacity) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *list = NULL;
+    int code = getaddrinfo(host, port, &hints, &list);
+    if (code != 0) return -1000 - (code < 0 ? -code : code);
+    int count = 0;
+    for (struct addrinfo *each = list; each != NULL && count < capacity; each = each->ai_next) {
+        memcpy(&addresses[count], each->ai_addr, each->ai_addrlen);
+        lengths[count] = each->ai_addrlen;
+        count += 1;
+    }
+    freeaddrinfo(list);
+    return count;
+}
+
+void warren_resolve_error(int code, char *text, size_t size) {
+    snprintf(text, size, "%s", gai_strerror(code + 1000));
+}
+
+void warren_thread_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+size_t warren_heap_in_use(void) {
+    struct mallinfo2 information = mallinfo2();
+    return information.uordblks + information.hblkhd;
+}
+
+void warren_heap_trim(void) { malloc_trim(0); }

@@ -1,3 +1,5 @@
-import Kernel
+import Glibc
+import Reactor
 
-print(Errno(111).description)
+Signals.block()
+exit(Command.dispatch(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,160 @@
+import CWarren
+import Glibc
+
+/// Socket calls by name. Every socket made here is nonblocking and close-on-exec.
+public enum Socket {
+    /// How a listening socket is set up.
+    public struct ListenOptions: Sendable {
+        /// Several sockets may listen on the address, one for each loop (SO_REUSEPORT, socket(7)).
+        public var sharesPort: Bool
+        /// Wake only when the client has sent something (TCP_DEFER_ACCEPT, tcp(7)): right where the client speaks first,
+        /// wrong for protocols whose server does.
+        public var waitsForData: Bool
+        /// Connections the kernel keeps until they are accepted; capped by net.core.somaxconn.
+        public var backlog: Int32
+        /// Permissions of a unix socket's path.
+        public var mode: UInt16
+
+        /// The given options; the defaults suit a server-first protocol on one loop.
+        public init(sharesPort: Bool = false, waitsForData: Bool = false, backlog: Int32 = 4096, mode: UInt16 = 0o660) {
+            self.sharesPort = sharesPort
+            self.waitsForData = waitsForData
+            self.backlog = backlog
+            self.mode = mode
+        }
+    }
+
+    /// A socket that listens on `address` (socket(2), bind(2), listen(2)). Accepted sockets inherit TCP_NODELAY.
+    ///
+    /// A unix path that exists is taken over only when nobody answers on it.
+    public static func listen(on address: SocketAddress, _ options: ListenOptions = .init()) throws(Errno) -> Descriptor
+    {
+        let socket = Descriptor(owning: try checked(warren_socket(address.family, Int32(SOCK_STREAM.rawValue))))
+        var storage = address.storage
+        if address.isUnix {
+            try removeDeadPath(address)
+            try checked(warren_bind(socket.raw, &storage, address.length))
+            _ = chmod(address.host, mode_t(options.mode))
+        } else {
+            try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1))
+            if options.sharesPort { try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEPORT, 1)) }
+            if address.family == AF_INET6 {
+                try checked(warren_set_option(socket.raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1))
+            }
+            try checked(warren_set_option(socket.raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1))
+            if options.waitsForData {
+                try checked(warren_set_option(socket.raw, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, 1))
+            }
+            try checked(warren_bind(socket.raw, &storage, address.length))
+        }
+        try checked(warren_listen(socket.raw, options.backlog))
+        return socket
+    }
+
+    private static func removeDeadPath(_ address: SocketAddress) throws(Errno) {
+        var status = stat()
+        guard lstat(address.host, &status) == 0 else {
+            // Not there, which is fine, or not to be seen, which bind(2) will say.
+            return
+        }
+        // connect(2) answers ECONNREFUSED for files of any kind: only a socket may be taken over.
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw .addressInUse }
+        let probe = Descriptor(owning: try checked(warren_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue))))
+        var storage = address.storage
+        switch warren_connect(probe.raw, &storage, address.length) {
+        case -ECONNREFUSED: unlink(address.host)
+        case -ENOENT: break
+        case 0, -EAGAIN: throw .addressInUse
+        case let result: throw Errno(-result)
+        }
+    }
+
+    /// What accept4(2) came to.
+    public enum Accepted: ~Copyable {
+        /// A new connection and the peer's address.
+        case connection(Descriptor, SocketAddress)
+        /// Nobody waits.
+        case wouldBlock
+        /// This client is gone, the next may be fine (ECONNABORTED and the network errors of accept(2)).
+        case skipped
+        /// Descriptors or memory ran out, or the listener is broken.
+        case failed(Errno)
+    }
+
+    /// Takes one waiting connection.
+    public static func accept(from listener: Int32) -> Accepted {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = warren_accept(listener, &storage, &length)
+        if result >= 0 {
+            return .connection(Descriptor(owning: result), SocketAddress(storage: storage, length: length))
+        }
+        switch -result {
+        case EAGAIN: return .wouldBlock
+        case ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT:
+            return .skipped
+        default: return .failed(Errno(-result))
+        }
+    }
+
+    /// Begins to connect (connect(2)); writability, or an error event, tells the end of it.
+    public static func connect(to address: SocketAddress) throws(Errno) -> Descriptor {
+        let socket = Descriptor(owning: try checked(warren_socket(address.family, Int32(SOCK_STREAM.rawValue))))
+        if !address.isUnix { try checked(warren_set_option(socket.raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)) }
+        var storage = address.storage
+        let result = warren_connect(socket.raw, &storage, address.length)
+        if result < 0, result != -EINPROGRESS { throw Errno(-result) }
+        return socket
+    }
+
+    /// How a connection attempt ended, or an error that arrived out of band (SO_ERROR); reading clears it.
+    public static func pendingError(_ descriptor: Int32) -> Errno? {
+        let result = warren_socket_error(descriptor)
+        return result < 0 ? Errno(-result) : nil
+    }
+
+    /// Says "no more from us" and keeps reading (shutdown(2), SHUT_WR).
+    @inlinable
+    public static func shutdownWrite(_ descriptor: Int32) {
+        // ENOTCONN means that the peer has reset meanwhile; the next read says so.
+        _ = warren_shutdown_write(descriptor)
+    }
+
+    /// Makes the close of `descriptor` a reset instead of an orderly end.
+    @inlinable
+    public static func resetOnClose(_ descriptor: Int32) {
+        _ = warren_set_reset_on_close(descriptor)
+    }
+
+    /// The address `descriptor` is bound to (getsockname(2)).
+    public static func localAddress(of descriptor: Int32) throws(Errno) -> SocketAddress {
+        var storage = sockaddr_storage()
+        var length: socklen_t = 0
+        try checked(warren_local_address(descriptor, &storage, &length))
+        return SocketAddress(storage: storage, length: length)
+    }
+
+    /// Keepalive probes after `idle` seconds, every `interval` seconds, `count` of them (tcp(7)).
+    public static func setKeepalive(_ descriptor: Int32, idle: Int32, interval: Int32, count: Int32) throws(Errno) {
+        try checked(warren_set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1))
+        try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, idle))
+        try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, interval))
+        try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, count))
+    }
+
+    /// Gives a connection up when sent data stays unacknowledged this long (TCP_USER_TIMEOUT, tcp(7)).
+    public static func setUserTimeout(_ descriptor: Int32, milliseconds: Int32) throws(Errno) {
+        try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, milliseconds))
+    }
+
+    /// A connected pair of unix stream sockets (socketpair(2)), nonblocking: for tests and in-process links.
+    public static func pair() throws(Errno) -> (Int32, Int32) {
+        var ends: (Int32, Int32) = (0, 0)
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let result = withUnsafeMutableBytes(of: &ends) {
+            socketpair(AF_UNIX, type, 0, $0.assumingMemoryBound(to: Int32.self).baseAddress!)
+        }
+        if result < 0 { throw Errno(errno) }
+        return ends
+    }
+}

@@ -1,0 +1,100 @@
+import CWarren
+import Glibc
+import Synchronization
+
+/// Writes lines to a descriptor on a thread of its own. Appending never waits for the descriptor; when its reader is too
+/// slow, whole lines are dropped and counted, and the count is written once there is room.
+public final class LogWriter: Sendable {
+    private struct State {
+        var waiting: [UInt8] = []
+        var dropped = 0
+        var isWriting = false
+        var isSleeping = false
+    }
+
+    private static let limit = 4 << 20
+    private let state = Mutex(State())
+    private let descriptor: Int32
+    private let bell: Int32
+
+    /// A writer to `descriptor` (2 for standard error), which stays the caller's.
+    public init(descriptor: Int32) {
+        self.descriptor = descriptor
+        // Blocking on purpose: the thread sleeps in read(2) on it.
+        bell = warren_eventfd_blocking()
+        precondition(bell >= 0, "no descriptor left for the log's eventfd")
+        let writer = Unmanaged.passRetained(self)
+        var thread = pthread_t()
+        let result = pthread_create(
+            &thread, nil,
+            { pointer in
+                warren_thread_name("log")
+                Unmanaged<LogWriter>.fromOpaque(pointer!).takeUnretainedValue().run()
+            }, writer.toOpaque())
+        precondition(result == 0, "pthread_create failed: \(result)")
+        pthread_detach(thread)
+    }
+
+    /// Queues a whole line, its newline included.
+    public func append(_ line: [UInt8]) {
+        let mustRing = state.withLock { state in
+            if state.waiting.count + line.count > Self.limit {
+                state.dropped += 1
+                return false
+            }
+            state.waiting += line
+            defer { state.isSleeping = false }
+            return state.isSleeping
+        }
+        if mustRing { _ = warren_eventfd_signal(bell) }
+    }
+
+    /// Waits until everything queued before was written, at most `milliseconds`: for the end of the process.
+    public func flush(milliseconds: Int = 500) {
+        for _ in 0..<milliseconds {
+            if state.withLock({ $0.waiting.isEmpty && !$0.isWriting }) { return }
+            usleep(1000)
+        }
+    }
+
+    private func run() -> Never {
+        while true {
+            let batch: [UInt8] = state.withLock { state in
+                var batch = state.waiting
+                state.waiting = []
+                if state.dropped > 0 {
+                    batch += "(\(state.dropped) log lines dropped: the reader of this log is too slow)\n".utf8
+                    state.dropped = 0
+                }
+                state.isSleeping = batch.isEmpty
+                state.isWriting = !batch.isEmpty
+                return batch
+            }
+            if batch.isEmpty {
+                var count: UInt64 = 0
+                _ = read(bell, &count, 8)
+            } else {
+                write(batch)
+                state.withLock { $0.isWriting = false }
+            }
+        }
+    }
+
+    private func write(_ batch: [UInt8]) {
+        batch.withUnsafeBytes { bytes in
+            var offset = 0
+            while offset < bytes.count {
+                let count = warren_write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
+                if count == -Int(EAGAIN) {
+                    var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    _ = Glibc.poll(&poll, 1, -1)
+                } else if count <= 0 {
+                    // Nobody reads this log any more; the process goes on.
+                    return
+                } else {
+                    offset += count
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Kernel
+import Reactor
+import Relay
+
+/// One accepted connection from accept to farewell: what sits in the loop's slab.
+struct Connection: ~Copyable {
+    enum Phase: UInt8 {
+        /// The client's TLS handshake.
+        case handshakingFront
+        /// A target is being connected.
+        case dialling
+        /// The target's TLS handshake.
+        case handshakingBack
+        /// Bytes flow.
+        case relaying
+        /// A side was reset; the other is reset too as soon as it has taken what was sent to it.
+        case resetting
+        /// The client was told no; what it still sends is dropped, so that the word reaches it.
+        case lingering
+    }
+
+    var tunnel: Tunnel
+    var phase = Phase.dialling
+    /// Whether the loop's ready list holds this connection.
+    var isQueued = false
+    /// Whether the half-close deadline has taken the idle deadline's place.
+    var isHalfClosed = false
+    var attempts: UInt8 = 0
+    let route: UInt16
+    /// The client's place in the loop's table of peers; -1 without TLS.
+    var peer: Int32 = -1
+    /// Index in the route's target table; -1 before the first dial.
+    var target: Int32 = -1
+    /// A bit for each target that failed this connection.
+    var tried: UInt64 = 0
+    var timer = TimerID.none
+    let acceptedAt: Instant
+    var establishedAt: Instant = 0
+    var lastActivity: Instant
+    /// When a tunnel that is no longer admitted is reset.
+    var cutAt: Instant = .max
+    let client: PeerAddress
+    /// Why a lingering connection was refused, or why the last target failed.
+    var lastEnding = Ending.noTarget
+}
+
+/// A peer's address in 20 bytes instead of the kernel's 128.
+struct PeerAddress: CustomStringConvertible {
+    private let bytes: (UInt64, UInt64)
+    private let port: UInt16
+    private let family: UInt8
+
+    init(_ address: SocketAddress) {
+        family = UInt8(truncatingIfNeeded: address.family)
+        port = address.port
+        var packed: (UInt64, UInt64) = (0, 0)
+        // sin_addr stands at offset 4, sin6_addr at 8 (ip(7), ipv6(7)).
+        let (offset, count) = address.family == 2 ? (4, 4) : address.family == 10 ? (8, 16) : (0, 0)
+        withUnsafeMutableBytes(of: &packed) { target in
+            withUnsafeBytes(of: address.storage) {
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+            }
+        }
+        bytes = packed
+    }
+
+    var description: String {
+        switch family {
+        case 2:
+            withUnsafeBytes(of: bytes) { "\($0[0]).\($0[1]).\($0[2]).\($0[3]):\(port)" }
+        case 10:
+            withUnsafeBytes(of: bytes) { packed in
+                let groups = stride(from: 0, to: 16, by: 2).map { UInt16(packed[$0]) << 8 | UInt16(packed[$0 + 1]) }
+                let text = groups.map { String($0, radix: 16) }.joined(separator: ":")
+                return SocketAddress(ip: text, port: port)?.description ?? "[\(text)]:\(port)"
+            }
+        default: "unix"
+        }
+    }
+}

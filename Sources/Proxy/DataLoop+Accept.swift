@@ -1,0 +1,124 @@
+import CWarren
+import Kernel
+import Log
+import Reactor
+import Relay
+
+extension DataLoop {
+    /// Takes waiting connections, at most a turn's share, while there is room.
+    func accept(_ id: SlotID) {
+        guard let listener = listeners.pointer(id), listener.pointee.backOff == .none else { return }
+        let route = routes[Int(listener.pointee.route)]!
+        for _ in 0..<settings.acceptBudget {
+            guard listener.pointee.isReadable else { return }
+            guard hasRoom else {
+                counters.count(.paused)
+                break
+            }
+            if route.front != nil, let later = handshakeBudget.take(now: loop.now) {
+                counters.count(.handshakesPaused)
+                backOff(id, listener, until: later)
+                return
+            }
+            switch Socket.accept(from: listener.pointee.socket.raw) {
+            case .connection(let descriptor, let address): begin(descriptor, address, route)
+            case .wouldBlock:
+                listener.pointee.isReadable = false
+                return
+            case .skipped: continue
+            case .failed(let error):
+                guard outOfDescriptors(id, listener, error) else { return }
+            }
+        }
+        guard !listener.pointee.isQueued else { return }
+        listener.pointee.isQueued = true
+        acceptQueue.append(id)
+    }
+
+    private func begin(_ descriptor: consuming Descriptor, _ address: SocketAddress, _ route: RouteState) {
+        let number = descriptor.release()
+        let slot = connections.insert(
+            Connection(
+                tunnel: Tunnel(front: Leg(number, isUnix: address.isUnix)), route: route.id, acceptedAt: loop.now,
+                lastActivity: loop.now, client: PeerAddress(address)))
+        counters.count(.accepted)
+        let connection = connections.pointer(slot)!
+        do throws(Errno) {
+            try loop.register(number, Token(kind: Kind.front, slot: slot))
+        } catch {
+            end(slot, .broken(.front, error))
+            return
+        }
+        if route.front != nil {
+            // No session yet: a client that stays silent costs this slot and a deadline.
+            connection.pointee.phase = .handshakingFront
+            arm(slot, connection, at: loop.now + route.settings.handshakeTimeout)
+        } else {
+            dial(slot, connection)
+        }
+    }
+
+    /// The table of descriptors is full. The client at the head of the queue would wait for ever, and the level-triggered
+    /// way would spin: so one descriptor kept for this is spent on telling him "no" (a reset). False when accepting must
+    /// pause.
+    private func outOfDescriptors(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, _ error: Errno) -> Bool {
+        if error == .processTableFull || error == .systemTableFull, spare.take() != nil {
+            if case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) {
+                counters.count(.shed)
+                Socket.resetOnClose(descriptor.raw)
+            }
+            spare = Self.openSpare()
+            if spare != nil { return true }
+        }
+        log.warn(
+            "cannot accept, pausing for 100ms: raise the limit of open files (ulimit -n) or lower -max-connections",
+            .text("listener", listener.pointee.name), .text("error", error.description))
+        backOff(id, listener, until: loop.now + .milliseconds(100))
+        return false
+    }
+
+    private func backOff(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, until deadline: Instant) {
+        listener.pointee.backOff = loop.timers.arm(at: deadline, Token(kind: Kind.acceptTimer, slot: id).raw)
+    }
+
+    func resumeAccepting(_ id: SlotID) {
+        guard let listener = listeners.pointer(id) else { return }
+        listener.pointee.backOff = .none
+        if spare == nil { spare = Self.openSpare() }
+        accept(id)
+    }
+
+    static func openSpare() -> Descriptor? {
+        let number = warren_eventfd()
+        return number >= 0 ? Descriptor(owning: number) : nil
+    }
+
+    func open(_ bound: BoundListener, route: UInt16) {
+        let id = listeners.insert(
+            Listener(socket: Descriptor(owning: bound.descriptor), name: bound.name, route: route))
+        do throws(Errno) {
+            try loop.register(bound.descriptor, Token(kind: Kind.listener, slot: id), .edge)
+        } catch {
+            log.error("cannot watch a listener", .text("listener", bound.name), .text("error", error.description))
+            _ = listeners.remove(id)
+        }
+    }
+
+    /// Stops listening, on one route or on all. Who already stands in the kernel's queue is still served: closing would
+    /// reset him.
+    func closeListeners(of route: UInt16? = nil) {
+        for id in listeners.slots() {
+            guard let listener = listeners.pointer(id), route == nil || listener.pointee.route == route else {
+                continue
+            }
+            let state = routes[Int(listener.pointee.route)]!
+            while hasRoom,
+                case .connection(let descriptor, let address) = Socket.accept(from: listener.pointee.socket.raw)
+            {
+                begin(descriptor, address, state)
+            }
+            if listener.pointee.backOff != .none { loop.timers.cancel(listener.pointee.backOff) }
+            _ = listeners.remove(id)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Kernel
+import Reactor
+import Relay
+
+/// One timer for each connection. A byte that moves only notes the time; the timer finds out when it fires that its
+/// deadline has moved, and is armed anew for the rest.
+extension DataLoop {
+    func arm(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, at deadline: Instant) {
+        if connection.pointee.timer == .none {
+            connection.pointee.timer = loop.timers.arm(at: deadline, Token(kind: Kind.timer, slot: slot).raw)
+        } else {
+            loop.timers.move(connection.pointee.timer, to: deadline)
+        }
+    }
+
+    /// Puts the timer where the connection's present state wants it.
+    func rearm(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
+        let deadline = deadline(of: connection)
+        if deadline != .max {
+            arm(slot, connection, at: deadline)
+        } else if connection.pointee.timer != .none {
+            loop.timers.cancel(connection.pointee.timer)
+            connection.pointee.timer = .none
+        }
+    }
+
+    /// When a relaying connection is over unless something moves.
+    private func deadline(of connection: UnsafeMutablePointer<Connection>) -> Instant {
+        let settings = route(of: connection).settings
+        let limit = connection.pointee.isHalfClosed ? settings.halfCloseTimeout : settings.idleTimeout
+        return min(limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt)
+    }
+
+    func timerFired(_ slot: SlotID) {
+        guard let connection = connections.pointer(slot) else { return }
+        connection.pointee.timer = .none
+        switch connection.pointee.phase {
+        case .handshakingFront: end(slot, .handshakeTimeout(.front))
+        case .dialling: tryNextTarget(slot, connection, .unreachable(.timedOut), "\(Errno.timedOut)")
+        case .handshakingBack:
+            tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
+        case .lingering: end(slot, connection.pointee.lastEnding)
+        case .relaying:
+            let deadline = deadline(of: connection)
+            if deadline > loop.now {
+                rearm(slot, connection)
+            } else if connection.pointee.cutAt <= loop.now {
+                counters.count(.cut)
+                end(slot, .refused(.front))
+            } else {
+                end(slot, connection.pointee.isHalfClosed ? .halfClosed : .idle)
+            }
+        case .resetting:
+            // Once delivered or out of patience: the survivor is told.
+            let ending = connection.pointee.tunnel.ending
+            let patience =
+                connection.pointee.lastActivity + max(route(of: connection).settings.halfCloseTimeout, .seconds(1))
+            if loop.now < patience, hasUnsent(connection, ending) {
+                arm(slot, connection, at: loop.now + .milliseconds(20))
+            } else {
+                end(slot, ending)
+            }
+        }
+    }
+}

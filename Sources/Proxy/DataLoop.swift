@@ -1,0 +1,149 @@
+import Kernel
+import Log
+import Reactor
+import Relay
+import TLS
+
+/// One thread's share of the data plane: its own epoll, listeners, tunnels, buffers and counters, shared with nobody.
+///
+/// The files beside this one hold a facet each: accepting, admitting, dialling, relaying, timers, orders.
+final class DataLoop {
+    enum Kind {
+        static let listener: UInt8 = 0
+        static let front: UInt8 = 1
+        static let back: UInt8 = 2
+        static let timer: UInt8 = 3
+        static let acceptTimer: UInt8 = 4
+        static let drainTimer: UInt8 = 5
+    }
+
+    let worker: Int
+    let loop: EventLoop
+    let engine: TLSEngine
+    let settings: LoopSettings
+    let orders: Mailbox<Order>
+    let notices: @Sendable (Notice) -> Void
+    let log: Logger
+    let accessLog: Logger?
+
+    var routes: [RouteState?] = []
+    var listeners = Slab<Listener>()
+    var connections = Slab<Connection>()
+    var peers = PeerTable()
+    var resources: RelayResources
+    var ready = ReadyList()
+    /// Listeners that could not be served to their end: no room, or more than a turn's share.
+    var acceptQueue = ReadyList()
+    var counters = ProxyCounters()
+    var handshakeBudget: HandshakeBudget
+    /// Held so that, with the table full, one descriptor can still be had to turn a client away with.
+    var spare: Descriptor?
+    var isDraining = false
+    var drainDeadline: Instant = .max
+
+    struct Listener: ~Copyable {
+        let socket: Descriptor
+        let name: String
+        let route: UInt16
+        var isReadable = false
+        /// Whether `acceptQueue` holds this listener.
+        var isQueued = false
+        /// Accepting waits for this timer after the kernel, or the budget of handshakes, ran out.
+        var backOff = TimerID.none
+    }
+
+    init(worker: Int, settings: LoopSettings, plumbing: WorkerPlumbing) throws(StartFault) {
+        self.worker = worker
+        self.settings = settings
+        orders = plumbing.orders
+        notices = plumbing.notices
+        log = plumbing.log
+        accessLog = plumbing.accessLog
+        do throws(Errno) {
+            loop = try EventLoop()
+            try loop.attach(plumbing.orders)
+        } catch {
+            throw .system(error)
+        }
+        do throws(TLSFault) {
+            engine = try TLSEngine()
+        } catch {
+            throw .tls(error)
+        }
+        resources = RelayResources(splice: settings.splice)
+        handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond)
+        spare = Self.openSpare()
+    }
+
+    enum StartFault: Error {
+        case system(Errno)
+        case tls(TLSFault)
+    }
+
+    func run() {
+        loop.run(self)
+    }
+
+    /// Whether another connection may be taken.
+    var hasRoom: Bool { connections.count < settings.maxConnections }
+
+    func route(of connection: UnsafeMutablePointer<Connection>) -> RouteState {
+        routes[Int(connection.pointee.route)]!
+    }
+}
+
+@available(*, unavailable)
+extension DataLoop: Sendable {}
+
+extension DataLoop: LoopHandler {
+    func ready(_ token: Token, _ readiness: Readiness) {
+        switch token.kind {
+        case Kind.front: connectionReady(token.slot, .front, readiness)
+        case Kind.back: connectionReady(token.slot, .back, readiness)
+        default:
+            guard let listener = listeners.pointer(token.slot) else { return }
+            listener.pointee.isReadable = true
+            accept(token.slot)
+        }
+    }
+
+    func expired(_ payload: UInt64) {
+        let token = Token(raw: payload)
+        switch token.kind {
+        case Kind.acceptTimer: resumeAccepting(token.slot)
+        case Kind.timer: timerFired(token.slot)
+        // The drain's deadline: `turnEnds` looks at the clock.
+        default: break
+        }
+    }
+
+    func woken() {
+        for order in orders.drain() { carryOut(order) }
+    }
+
+    func turnEnds() -> Bool {
+        serveReadyList()
+        serveAcceptQueue()
+        endIfDrained()
+        return !ready.isEmpty || (!acceptQueue.isEmpty && hasRoom)
+    }
+
+    private func serveReadyList() {
+        // One round: who is queued again during it waits for the next turn.
+        for _ in 0..<ready.count {
+            guard let slot = ready.popFirst() else { return }
+            guard let connection = connections.pointer(slot) else { continue }
+            connection.pointee.isQueued = false
+            relay(slot, connection)
+        }
+    }
+
+    private func serveAcceptQueue() {
+        for _ in 0..<acceptQueue.count where hasRoom {
+            guard let slot = acceptQueue.popFirst() else { return }
+            guard let listener = listeners.pointer(slot) else { continue }
+            listener.pointee.isQueued = false
+            accept(slot)
+        }
+    }
+}

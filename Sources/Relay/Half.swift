@@ -1,0 +1,64 @@
+import Kernel
+import TLS
+
+/// One direction of a tunnel: bytes from a source leg to a sink leg, and what became of them.
+public struct Half: ~Copyable {
+    /// How bytes travel.
+    public enum Path: UInt8, Sendable {
+        /// Through the loop's scratch buffer.
+        case copy
+        /// Through a pipe inside the kernel.
+        case splice
+        /// Through TLS on at least one leg.
+        case tls
+    }
+
+    /// Bytes on their way inside the kernel.
+    var pipe: Pipe?
+    var pipeBytes = 0
+    /// The reading end of `pipe`, valid while `pipeBytes` is not 0.
+    var pipeReadEnd: Int32 = -1
+    /// The path in use now.
+    public internal(set) var path = Path.copy
+    /// The source has said that it sends no more.
+    public internal(set) var sourceEnded = false
+    /// Everything was delivered and the sink was told the end, or the sink is gone.
+    public internal(set) var isFinished = false
+    /// Why the source or the sink stopped, if not in order.
+    public internal(set) var failure: Failure?
+    /// Application bytes handed to the sink, those included that still wait for it.
+    public internal(set) var bytes: UInt64 = 0
+    /// Those of `bytes` that were spliced.
+    public internal(set) var splicedBytes: UInt64 = 0
+    var fullReads: UInt8 = 0
+    var shortSplices: UInt8 = 0
+    /// The sockets turned out not to be of a kind that splice(2) takes.
+    var neverSplices = false
+
+    /// A leg that failed, as seen by this direction.
+    public struct Failure: Sendable, Equatable {
+        /// Whether reading the source failed, else writing the sink.
+        public let atSource: Bool
+        /// What was wrong.
+        public let cause: Cause
+    }
+
+    /// What can be wrong with a leg.
+    public enum Cause: Sendable, Equatable {
+        /// The kernel's word.
+        case socket(Errno)
+        /// The TLS session's word.
+        case tls(TLSFault.Reason)
+    }
+
+    /// A direction in which nothing has moved.
+    public init() {}
+
+    /// Gives a pipe back; what was in it is lost.
+    mutating func abandon(_ resources: inout RelayResources) {
+        if let pipe = pipe.take() {
+            resources.pipes.giveBack(pipe, isEmpty: pipeBytes == 0)
+            pipeBytes = 0
+        }
+    }
+}

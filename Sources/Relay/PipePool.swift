@@ -1,0 +1,46 @@
+import Kernel
+
+/// Pipes that a loop lends to bulk streams for the time that bytes sit in them.
+public struct PipePool: ~Copyable {
+    private let free: UnsafeMutablePointer<Pipe>
+    private var freeCount = 0
+    private let kept: Int
+    private let pipeCapacity: Int
+    /// Pipes lent out now.
+    public private(set) var lent = 0
+    /// Pipes made since the start.
+    public private(set) var made: UInt64 = 0
+
+    /// A pool that keeps at most `kept` empty pipes of about `pipeCapacity` bytes.
+    public init(kept: Int = 64, pipeCapacity: Int = 1 << 20) {
+        self.kept = kept
+        self.pipeCapacity = pipeCapacity
+        free = .allocate(capacity: kept)
+    }
+
+    deinit {
+        free.deinitialize(count: freeCount)
+        free.deallocate()
+    }
+
+    /// Lends an empty pipe; `nil` when the process has no descriptors left, and the stream goes on copying.
+    public mutating func borrow() -> Pipe? {
+        if freeCount > 0 {
+            freeCount -= 1
+            lent += 1
+            return (free + freeCount).move()
+        }
+        guard let pipe = try? Pipe(capacity: pipeCapacity) else { return nil }
+        lent += 1
+        made += 1
+        return pipe
+    }
+
+    /// Takes a pipe back. One that still holds bytes is closed: they belong to a connection that is gone.
+    public mutating func giveBack(_ pipe: consuming Pipe, isEmpty: Bool) {
+        lent -= 1
+        guard isEmpty, freeCount < kept else { return }
+        (free + freeCount).initialize(to: pipe)
+        freeCount += 1
+    }
+}

@@ -1,0 +1,129 @@
+import Kernel
+
+extension Tunnel {
+    /// Moves one direction on; true when only the budget ended it.
+    static func move<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, otherIsFinished: Bool, budget: Int,
+        _ resources: inout RelayResources, _ io: inout IO
+    ) -> Bool {
+        if half.isFinished || !sink.isOpen { return false }
+        var left = budget
+        while true {
+            guard flush(&half, to: &sink, &left, &resources, &io) else { return false }
+            if half.sourceEnded {
+                if !finish(&half, to: &sink, otherIsFinished, &resources, &io) { continue }
+                return false
+            }
+            // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
+            guard source.hasInput, sink.isWritable else { return false }
+            guard left > 0 else { return true }
+            switch half.path {
+            case .copy: copy(&half, from: &source, to: &sink, &left, &resources, &io)
+            case .splice: splice(&half, from: &source, &resources, &io)
+            case .tls: crypt(&half, from: &source, to: &sink, &left, &resources, &io)
+            }
+            if half.isFinished { return false }
+        }
+    }
+
+    /// Tells the sink the end of the stream, once everything before it is delivered. False when that left bytes to deliver
+    /// first.
+    private static func finish<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, to sink: inout Leg, _ otherIsFinished: Bool, _ resources: inout RelayResources,
+        _ io: inout IO
+    ) -> Bool {
+        // A source that broke did not say "that was all", so neither do we: the owner passes the reset on.
+        if half.failure == nil {
+            if !sink.endWasSealed, sealEnd(&half, &sink, &resources, &io) { return false }
+            // With the other direction over as well, the close that follows says it without a call of its own.
+            if !otherIsFinished { io.shutdownWrite(sink.descriptor) }
+        }
+        half.isFinished = true
+        return true
+    }
+
+    /// Delivers what waits. False while some still does, or when the sink is gone.
+    private static func flush<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, to sink: inout Leg, _ left: inout Int, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Bool {
+        if sink.unsent.count > 0 {
+            if let error = sink.flush(&resources, &io) {
+                sinkFailed(&half, .socket(error), &resources)
+                return false
+            }
+            if sink.unsent.count > 0 { return false }
+        }
+        while half.pipeBytes > 0 {
+            guard sink.isWritable else { return false }
+            switch io.splice(from: half.pipeReadEnd, to: sink.descriptor, count: half.pipeBytes) {
+            case .bytes(let count):
+                half.bytes += UInt64(count)
+                half.splicedBytes += UInt64(count)
+                half.pipeBytes -= count
+                left -= count
+            case .wouldBlock, .ended:
+                sink.isWritable = false
+            case .failed(let error):
+                sinkFailed(&half, .socket(error), &resources)
+                return false
+            }
+        }
+        return true
+    }
+
+    /// One read through the scratch buffer and one write of it; the remainder waits in a borrowed block.
+    private static func copy<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
+        _ resources: inout RelayResources, _ io: inout IO
+    ) {
+        if resources.splicePolicy == .always, !half.neverSplices {
+            enterSplice(&half)
+            return
+        }
+        let scratch = resources.scratch
+        guard let count = receive(&half, from: &source, into: scratch, &io) else { return }
+        left -= count
+        if count == scratch.count {
+            half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
+            let isBulk = half.fullReads >= RelayResources.fullReadsToSplice
+            if isBulk, resources.splicePolicy == .auto, !half.neverSplices { enterSplice(&half) }
+        } else {
+            half.fullReads = 0
+        }
+        half.bytes += UInt64(count)
+        if let error = sink.send(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &resources, &io) {
+            sinkFailed(&half, .socket(error), &resources)
+        }
+    }
+
+    /// Reads a plain source; `nil` when there is nothing to go on with.
+    static func receive<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, from source: inout Leg, into bytes: UnsafeMutableRawBufferPointer, _ io: inout IO
+    ) -> Int? {
+        switch io.receive(source.descriptor, into: bytes) {
+        case .bytes(let count):
+            if count < bytes.count, source.shortReadDrains, !source.peerEnded { source.isReadable = false }
+            return count
+        case .wouldBlock:
+            source.isReadable = false
+        case .ended:
+            half.sourceEnded = true
+        case .failed(let error):
+            sourceFailed(&half, .socket(error))
+        }
+        return nil
+    }
+
+    /// The source broke. What it sent before is still delivered, by `flush`.
+    static func sourceFailed(_ half: inout Half, _ cause: Half.Cause) {
+        half.failure = Half.Failure(atSource: true, cause: cause)
+        half.sourceEnded = true
+    }
+
+    /// The sink broke: nothing more can be delivered in this direction.
+    static func sinkFailed(_ half: inout Half, _ cause: Half.Cause, _ resources: inout RelayResources) {
+        half.failure = Half.Failure(atSource: false, cause: cause)
+        half.isFinished = true
+        half.abandon(&resources)
+    }
+}

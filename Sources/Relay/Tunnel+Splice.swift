@@ -1,0 +1,58 @@
+import Kernel
+
+extension Tunnel {
+    /// Goes over to the kernel's path from the next read on.
+    static func enterSplice(_ half: inout Half) {
+        half.path = .splice
+        half.shortSplices = 0
+    }
+
+    private static func leaveSplice(_ half: inout Half, _ resources: inout RelayResources) {
+        if let pipe = half.pipe.take() { resources.pipes.giveBack(pipe, isEmpty: half.pipeBytes == 0) }
+        half.path = .copy
+        half.fullReads = 0
+    }
+
+    /// Fills an empty pipe from the source; `flush` empties it into the sink.
+    ///
+    /// EAGAIN from splice(2) means "the socket is empty" or "the pipe is full". The pipe is empty whenever this runs, so
+    /// only the first is possible.
+    static func splice<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, from source: inout Leg, _ resources: inout RelayResources, _ io: inout IO
+    ) {
+        if half.pipe == nil { half.pipe = resources.pipes.borrow() }
+        guard let pipe = half.pipe.take() else {
+            // No descriptors left for a pipe: the stream goes on copying.
+            leaveSplice(&half, &resources)
+            return
+        }
+        switch io.splice(from: source.descriptor, to: pipe.writeEnd, count: pipe.capacity) {
+        case .bytes(let count):
+            half.pipeReadEnd = pipe.readEnd
+            half.pipe = consume pipe
+            half.pipeBytes = count
+            if count >= RelayResources.scratchSize / 4 {
+                half.shortSplices = 0
+            } else {
+                half.shortSplices &+= 1
+            }
+        case .wouldBlock:
+            source.isReadable = false
+            // Idle streams own no pipe.
+            resources.pipes.giveBack(pipe, isEmpty: true)
+            let isBulk = half.shortSplices < RelayResources.shortSplicesToCopy
+            if !isBulk, resources.splicePolicy == .auto { leaveSplice(&half, &resources) }
+        case .ended:
+            half.sourceEnded = true
+            resources.pipes.giveBack(pipe, isEmpty: true)
+        case .failed(.invalid):
+            // This kind of socket cannot be spliced: copy for good.
+            resources.pipes.giveBack(pipe, isEmpty: true)
+            half.neverSplices = true
+            leaveSplice(&half, &resources)
+        case .failed(let error):
+            resources.pipes.giveBack(pipe, isEmpty: true)
+            sourceFailed(&half, .socket(error))
+        }
+    }
+}

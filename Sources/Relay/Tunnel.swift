@@ -1,0 +1,131 @@
+import Kernel
+
+/// Which leg of a tunnel.
+public enum Side: UInt8, Sendable {
+    /// The accepted one.
+    case front = 0
+    /// The dialled one.
+    case back = 1
+
+    /// The other one.
+    public var opposite: Side { self == .front ? .back : .front }
+}
+
+/// Two legs and their bytes. Knows nothing of loops: it is told what became ready and answers what it waits for.
+public struct Tunnel: ~Copyable {
+    /// The accepted leg.
+    public var front: Leg
+    /// The dialled leg.
+    public var back: Leg
+    /// From front to back.
+    public var forward = Half()
+    /// From back to front.
+    public var backward = Half()
+
+    /// A tunnel of two legs; the back one may come later.
+    public init(front: consuming Leg, back: consuming Leg = .none) {
+        self.front = front
+        self.back = back
+    }
+
+    /// What a round of moving bytes came to.
+    public enum Progress: Sendable, Equatable {
+        /// The next edge of either leg will tell.
+        case waiting
+        /// The budget is used up and there is more to do.
+        case moreWork
+        /// Both directions are over; see the halves for how.
+        case ended
+    }
+
+    /// Moves what can be moved, up to `budget` bytes each way.
+    public mutating func move(
+        budget: Int, _ resources: inout RelayResources
+    ) -> Progress {
+        var io = KernelIO()
+        return move(budget: budget, &resources, &io)
+    }
+
+    /// The same over another kernel: the simulation's entry.
+    public mutating func move<IO: StreamIO & ~Copyable>(
+        budget: Int, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Progress {
+        let first = Self.move(
+            &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, budget: budget, &resources, &io)
+        let second = Self.move(
+            &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, budget: budget, &resources, &io)
+        if forward.failure == nil, backward.failure == nil {
+            if forward.isFinished, backward.isFinished { return .ended }
+            return first || second ? .moreWork : .waiting
+        }
+        return moveAfterFailure(budget: budget, &resources, &io)
+    }
+
+    /// A leg that broke is dead both ways, but what its peer sent before can still be read and delivered.
+    private mutating func moveAfterFailure<IO: StreamIO & ~Copyable>(
+        budget: Int, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Progress {
+        let frontBroke = forward.failure?.atSource == true || backward.failure?.atSource == false
+        let backBroke = backward.failure?.atSource == true || forward.failure?.atSource == false
+        var more = false
+        if frontBroke {
+            Self.finish(&backward, &resources)
+            front.isReadable = front.isOpen
+            more =
+                Self.move(
+                    &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, budget: budget, &resources,
+                    &io) || more
+        }
+        if backBroke {
+            Self.finish(&forward, &resources)
+            back.isReadable = back.isOpen
+            more =
+                Self.move(
+                    &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, budget: budget, &resources,
+                    &io) || more
+        }
+        if forward.isFinished, backward.isFinished { return .ended }
+        return more ? .moreWork : .waiting
+    }
+
+    private static func finish(_ half: inout Half, _ resources: inout RelayResources) {
+        half.isFinished = true
+        half.abandon(&resources)
+    }
+
+    /// Gives borrowed memory and pipes back. The legs stay; their owner closes them.
+    public mutating func abandon(_ resources: inout RelayResources) {
+        forward.abandon(&resources)
+        backward.abandon(&resources)
+        front.abandon(&resources)
+        back.abandon(&resources)
+    }
+
+    /// Settles how bytes travel, once both legs are there.
+    public mutating func begin() {
+        guard front.session != nil || back.session != nil else { return }
+        forward.path = .tls
+        backward.path = .tls
+    }
+
+    /// Bytes that were read and not yet delivered.
+    public var held: Int {
+        front.unsent.count + back.unsent.count + front.carry.count + back.carry.count + forward.pipeBytes
+            + backward.pipeBytes
+    }
+
+    /// Takes note of an epoll event on one leg.
+    public mutating func note(_ readiness: Readiness, on side: Side) {
+        switch side {
+        case .front: Self.note(readiness, &front)
+        case .back: Self.note(readiness, &back)
+        }
+    }
+
+    private static func note(_ readiness: Readiness, _ leg: inout Leg) {
+        // Errors and hang-ups are told by the calls, which have to be made for that.
+        if !readiness.isDisjoint(with: [.readable, .error, .hangup, .peerEnded]) { leg.isReadable = true }
+        if !readiness.isDisjoint(with: [.writable, .error, .hangup]) { leg.isWritable = true }
+        if !readiness.isDisjoint(with: [.peerEnded, .hangup, .error]) { leg.peerEnded = true }
+    }
+}

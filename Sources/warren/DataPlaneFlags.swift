@@ -1,0 +1,80 @@
+import Kernel
+import Log
+import Proxy
+
+/// The flags that `warren relay` and `warren tunnel` share, read and checked.
+struct DataPlaneFlags {
+    var listeners: [EndpointName] = []
+    var targets: [EndpointName] = []
+    var route = RouteSettings()
+    var loop = LoopSettings()
+    var workers = 1
+    var drainTimeout: Nanoseconds = .seconds(30)
+    var maxConnections = 8192
+    var log: LogFlags
+
+    static func declare(_ flags: inout Flags) {
+        flags.list("listen", "address", "Address to accept connections on.")
+        flags.list(
+            "target", "address",
+            "Address to connect to. Of several, the one with the fewest connections gets the next; when one cannot be reached, the next is tried."
+        )
+        flags.value(
+            "workers", "number|auto",
+            "Data loops, each a thread of its own; auto means one for each processor. The default is 1.")
+        flags.value("connect-timeout", "duration", "How long one target may take to accept. The default is 5s.")
+        flags.value(
+            "idle-timeout", "duration", "Ends a connection on which nothing moved for so long. The default is 0, never."
+        )
+        flags.value("half-close-timeout", "duration", "The same, once one side has ended. The default is 1m.")
+        flags.value(
+            "max-connections", "number",
+            "Connections held at once; more wait in the kernel's queue. The default is 8192.")
+        flags.value("drain-timeout", "duration", "How long connections may finish after SIGTERM. The default is 30s.")
+        flags.value("log-level", "level", "trace, debug, info, warn or error. The default is info.")
+        flags.toggle("log-json", "Writes the log as JSON.")
+        flags.value(
+            "access-log", "path", "Writes a line for each connection that ends to this file; - is standard output.")
+    }
+
+    init(_ flags: Flags) throws(Flags.Misuse) {
+        if let extra = flags.arguments.first {
+            throw Flags.Misuse(
+                description: "unexpected argument \"\(extra)\"; addresses are given with -listen and -target")
+        }
+        listeners = try Self.endpoints(flags, "listen", wildcard: true)
+        targets = try Self.endpoints(flags, "target", wildcard: false)
+        route.connectTimeout = try flags.duration("connect-timeout", default: route.connectTimeout)
+        if route.connectTimeout == 0 { throw Flags.Misuse(description: "-connect-timeout must be more than 0") }
+        route.idleTimeout = try flags.duration("idle-timeout", default: route.idleTimeout)
+        route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
+        drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
+        maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
+        if let text = flags.text("workers") {
+            guard let count = text == "auto" ? Limits.processors : Int(text), (1...256).contains(count) else {
+                throw Flags.Misuse(
+                    description: "invalid value \"\(text)\" for -workers: want a whole number from 1 to 256, or auto")
+            }
+            workers = count
+        }
+        log = try LogFlags(flags)
+    }
+
+    private static func endpoints(_ flags: Flags, _ name: String, wildcard: Bool) throws(Flags.Misuse) -> [EndpointName]
+    {
+        let texts = flags.texts(name)
+        guard !texts.isEmpty else {
+            throw Flags.Misuse(
+                description: "-\(name) is required: give an address, for instance -\(name) 127.0.0.1:8080")
+        }
+        var endpoints: [EndpointName] = []
+        for text in texts {
+            do throws(EndpointName.Malformed) {
+                endpoints.append(try EndpointName(parsing: text, wildcard: wildcard))
+            } catch {
+                throw Flags.Misuse(description: "invalid value \"\(text)\" for -\(name): \(error)")
+            }
+        }
+        return endpoints
+    }
+}

@@ -1,0 +1,92 @@
+import Glibc
+import Kernel
+import Log
+import Proxy
+import Reactor
+
+/// Runs data loops from start to drained: the process of `warren relay` and `warren tunnel`.
+enum DataPlaneRunner {
+    /// Descriptors a process needs beside its connections: logs, epolls, eventfds, listeners, pipes, some air.
+    private static let descriptorsBeside = 192
+
+    /// Serves `route` as `options` say until a signal has ended it; the exit status. `renewal` is asked for the route anew
+    /// on SIGHUP and every two seconds; it answers only when something has changed.
+    static func run(
+        _ command: String, _ options: DataPlaneFlags, _ route: Route, renewal: (any Renewal)? = nil
+    ) throws(Flags.Misuse) -> Int32 {
+        let wanted = options.maxConnections * 2 + descriptorsBeside
+        let limit = Limits.descriptors(raisingTo: wanted)
+        if limit < wanted {
+            throw Flags.Misuse(
+                description:
+                    "-max-connections \(options.maxConnections) needs \(wanted) descriptors, but this process may open "
+                    + "\(limit): raise the limit (ulimit -n \(wanted)) or give -max-connections "
+                    + "\(max(1, (limit - descriptorsBeside) / 2))")
+        }
+        var settings = options.loop
+        settings.maxConnections = (options.maxConnections + options.workers - 1) / options.workers
+        if settings.maxHandshakesPerSecond > 0 {
+            settings.maxHandshakesPerSecond = max(1, settings.maxHandshakesPerSecond / options.workers)
+        }
+
+        let log = options.log.logger(command)
+        let accessLog = try options.log.openAccessLog()
+        let listeners = try resolve(options.listeners, flag: "listen").map(\.address)
+
+        let control: ControlLoop
+        do {
+            control = try ControlLoop()
+            let box = RunningPlane.Box()
+            let handle = control.handle
+            let plane = try DataPlane(
+                settings: settings, workers: options.workers, log: log, accessLog: accessLog
+            ) { notice in handle.execute { box.plane?.take(notice) } }
+            let (id, addresses) = try plane.add(route, on: listeners)
+            let running = RunningPlane(control, plane, id, log, drainTimeout: options.drainTimeout, renewal: renewal)
+            box.plane = running
+            try control.onSignals { running.signal($0) }
+            for address in addresses { log.info("listening", .text("address", address.description)) }
+        } catch let failure as DataPlane.StartFailure {
+            throw Flags.Misuse(
+                description: "cannot listen on \(failure.subject): \(failure.error)" + hint(failure.error))
+        } catch {
+            throw Flags.Misuse(description: "cannot start: \(error)")
+        }
+        control.run()
+        options.log.flush()
+        return 0
+    }
+
+    private static func hint(_ error: Errno) -> String {
+        switch error {
+        case .addressInUse: "; another process listens there, stop it or choose another port"
+        case .accessDenied:
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a unix path needs a writable directory"
+        case .addressNotAvailable: "; no interface of this machine has that address"
+        case .noSuchFile: "; the path's directory does not exist"
+        default: ""
+        }
+    }
+
+    /// The targets that `-target` names, host names looked up.
+    static func targets(_ options: DataPlaneFlags) throws(Flags.Misuse) -> [Target] {
+        try resolve(options.targets, flag: "target").map { Target($0.address, name: $0.name) }
+    }
+
+    private static func resolve(
+        _ names: [EndpointName], flag: String
+    ) throws(Flags.Misuse) -> [(address: SocketAddress, name: String)] {
+        var found: [(address: SocketAddress, name: String)] = []
+        for name in names {
+            do throws(Resolver.Failure) {
+                for address in try Resolver.addresses(of: name) {
+                    let isName = if case .host = name { true } else { false }
+                    found.append((address, isName ? "\(name)(\(address))" : "\(name)"))
+                }
+            } catch {
+                throw Flags.Misuse(description: "-\(flag) \(name): \(error); check the name or give an address")
+            }
+        }
+        return found
+    }
+}

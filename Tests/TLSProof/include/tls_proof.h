@@ -1,0 +1,83 @@
+/* Help for the tests of TLS, in no product: certificates of every bad kind, and a count of what malloc is asked for. */
+#ifndef WARREN_TLS_PROOF_H
+#define WARREN_TLS_PROOF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct proof_authority proof_authority;
+
+/* A certificate with its key. kind: 0 EC P-256, 1 RSA 2048, 2 Ed25519. Self-signed if issuer is NULL. Times in seconds from now.
+ * usage: 0 both, 1 only clientAuth, 2 only serverAuth. ca: 1 CA:TRUE. uri and dns may be NULL; raw_uri_length >= 0 takes
+ * that many bytes of uri, NULs and all. */
+typedef struct proof_request {
+    const char *name, *uri, *dns;
+    long raw_uri_length;
+    long starts, ends;
+    int kind, usage, ca;
+} proof_request;
+
+proof_authority *proof_issue(const proof_authority *issuer, const proof_request *request);
+void proof_free(proof_authority *authority);
+/* PEM texts, valid as long as the authority. */
+const char *proof_certificate(const proof_authority *authority, size_t *length);
+const char *proof_key(const proof_authority *authority, size_t *length);
+/* A CRL of issuer's that lists revoked (NULL: nobody), current from `starts` to `ends` seconds from now. Free with free(). */
+char *proof_revocations(
+    const proof_authority *issuer, const proof_authority *revoked, long starts, long ends, size_t *length);
+
+/* Calls of malloc, calloc and realloc by this thread since it started. 0 under a sanitizer. */
+uint64_t proof_allocations(void);
+/* Bytes this thread has taken from those and not given back. */
+int64_t proof_heap_in_use(void);
+/* Microseconds of CPU this thread has used. */
+double proof_cpu_microseconds(void);
+
+/* --- a peer that is plain OpenSSL, to prove that we speak with others than ourselves ------------------------------- */
+
+typedef struct proof_peer proof_peer;
+
+typedef struct proof_peer_options {
+    int server, version;         /* 0x0303, 0x0304 */
+    const char *suite;           /* TLS 1.3 suite name, NULL the default */
+    int tickets;                 /* server: how many, -1 default */
+    size_t fragment;             /* SSL_set_max_send_fragment, 0 default */
+    size_t padding;              /* SSL_set_block_padding, 0 none */
+} proof_peer_options;
+
+/* Verifies against root, shows identity. */
+proof_peer *proof_peer_new(
+    const proof_peer_options *options, const proof_authority *identity, const proof_authority *root);
+void proof_peer_free(proof_peer *peer);
+/* 1 done, 0 waiting, -1 failed. */
+int proof_peer_handshake(proof_peer *peer);
+void proof_peer_feed(proof_peer *peer, const uint8_t *bytes, size_t count);
+/* Bytes it wants to send. */
+size_t proof_peer_take(proof_peer *peer, uint8_t *to, size_t room);
+int proof_peer_write(proof_peer *peer, const uint8_t *bytes, size_t count);
+/* Bytes read; 0 nothing there; -1 closed by close_notify; -2 failed. */
+long proof_peer_read(proof_peer *peer, uint8_t *to, size_t room);
+/* SSL_key_update with or without a request, sent at once. */
+int proof_peer_update(proof_peer *peer, int request);
+int proof_peer_renegotiate(proof_peer *peer);
+void proof_peer_close(proof_peer *peer);
+/* The alert it received last, -1 none. */
+int proof_peer_alert(const proof_peer *peer);
+
+/* --- records no honest peer would send ------------------------------------------------------------------------------ */
+
+struct warren_tls_session;
+/* Seals one record of any type under a detached session's own keys, with padding zeros behind it. type -1: no type at
+ * all, only zeros. Returns the record's length, 0 if it does not fit. */
+size_t proof_seal_any(
+    struct warren_tls_session *session, int type, const uint8_t *content, size_t length, size_t padding, uint8_t *to,
+    size_t room);
+/* Sets how many records the session believes to have sealed or opened. */
+void proof_set_sequence(struct warren_tls_session *session, int writing, uint64_t sequence);
+
+/* A checksum that runs: pass what the last call returned, 0 first. Byte order matters, cuts do not. */
+uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
+/* Noise out of a seed, and the seed for the next call. */
+uint64_t proof_noise(uint64_t seed, uint8_t *to, size_t count);
+
+#endif
