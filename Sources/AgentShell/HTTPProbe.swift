@@ -1,3 +1,4 @@
+import Agent
 import HTTP
 import HTTPTransport
 import Kernel

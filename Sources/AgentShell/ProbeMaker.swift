@@ -1,3 +1,4 @@
+import Agent
 import HTTPTransport
 import Kernel
 import Mesh
@@ -35,11 +36,3 @@ final class ProbeMaker {
 
 @available(*, unavailable)
 extension ProbeMaker: Sendable {}
-
-extension Errno {
-    /// The sentence as Go writes it, whose errors begin with a small letter.
-    var goText: String {
-        let text = description
-        return text.prefix(1).lowercased() + text.dropFirst()
-    }
-}

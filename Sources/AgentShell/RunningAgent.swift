@@ -84,8 +84,15 @@ package final class RunningAgent {
             throw AgentFault(error.description)
         }
         for remark in configuration.remarks { log.write(.info, "agent: \(remark)") }
+        if !sidecars.folder.isLasting {
+            log.write(
+                .info,
+                "agent.proxy: sidecars write their logs to \(sidecars.folder.path), which goes when this agent ends; "
+                    + "-data-dir keeps them")
+        }
         pump()
         sidecars.stopUnclaimed()
+        log.write(.info, "agent: Consul agent running!")
     }
 
     /// Lets go of the ports after a failed start.

@@ -1,3 +1,4 @@
+import Agent
 import Kernel
 import Mesh
 import Reactor

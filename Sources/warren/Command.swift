@@ -8,6 +8,7 @@ struct Command: Sendable {
 
     /// Every command, in the order of the help text.
     static let all = [
+        Command(name: "agent", synopsis: "Runs a Warren agent", run: runAgent),
         Command(name: "connect", synopsis: "Runs Connect proxies", run: runConnect),
         Command(name: "relay", synopsis: "Relays TCP connections to targets", run: runRelay),
         Command(name: "tunnel", synopsis: "Carries TCP through mutual TLS, from certificate files", run: runTunnel),
