@@ -48,6 +48,9 @@ let package = Package(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room("DNS"),
+        .testTarget(
+            name: "DNSTests", dependencies: ["DNS"], exclude: ["Recordings"], swiftSettings: house),
         room("Store", ["CSQLite"]),
         proof(of: "Store", ["CSQLite"]),
         room("Kernel", ["CWarren"]),
