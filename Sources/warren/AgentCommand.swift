@@ -56,8 +56,6 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
     defer { keeper.close() }
     let folder = data.isEmpty ? try SidecarFolder.passing() : try SidecarFolder.lasting(in: data)
     defer { folder.removeIfPassing() }
-    let pidFile = try PIDFile(configuration.pidFile)
-    defer { pidFile.remove() }
 
     let loop: ControlLoop
     do throws(Errno) {
@@ -77,6 +75,10 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
     } catch {
         throw AgentFault("cannot receive signals: \(error)")
     }
+    try agent.listen()
+    // Behind the ports: an agent that finds them taken must not touch the other's file.
+    let pidFile = try PIDFile(configuration.pidFile)
+    defer { pidFile.remove() }
     try agent.start()
     log.open(banner: agent.banner)
     loop.run()

@@ -202,7 +202,8 @@ extension AgentCore {
         proxy.localServiceAddress = application?.host ?? "127.0.0.1"
         proxy.localServicePort = application?.port ?? target.port
         // The same settings in the form that 1.3 and later ask for, so that any sidecar can take over.
-        let own = Set(["bind_port", "bind_address", "local_service_address", "upstreams"])
+        // The address stays: the service has none of its own, and a sidecar without one listens everywhere.
+        let own = Set(["bind_port", "local_service_address", "upstreams"])
         proxy.config = Object(config.members.filter { !own.contains($0.key) })
         proxy.upstreams = Self.upstreams(config["upstreams"])
         service.proxy = proxy
