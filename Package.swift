@@ -41,6 +41,7 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "HTTPTransport", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log"]),
+        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),

@@ -133,8 +133,10 @@ package final class AgentCore {
         let next = index + 1
         guard change(&catalog, next) else { return false }
         index = next
+        let sawChecks = catalog.touched.contains(.checks)
         touched.formUnion(catalog.touched)
         catalog.touched = []
+        if sawChecks && !local.remoteAliases.isEmpty { refreshRemoteAliases(now: now) }
         return true
     }
 

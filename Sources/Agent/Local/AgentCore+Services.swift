@@ -45,6 +45,9 @@ extension AgentCore {
         }
         for item in items {
             for check in item.checks {
+                if source == .file, !check.args.isEmpty, configuration.scriptChecks == .off {
+                    throw RegistrationError(Self.scriptsDisabled)
+                }
                 if let problem = check.problem() {
                     throw RegistrationError("Failed to validate checks for service \"\(service.id)\": \(problem)")
                 }
@@ -52,6 +55,10 @@ extension AgentCore {
         }
         return Registration(items: items)
     }
+
+    static let scriptsDisabled =
+        "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or "
+        + "'enable_local_script_checks' to true"
 
     private func local(_ definition: ServiceDefinition, source: Source, token: String) -> LocalService {
         LocalService(definition: definition, source: source, token: token)
