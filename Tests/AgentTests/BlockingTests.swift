@@ -71,7 +71,8 @@ import Testing
         try agent.ask("PUT", "/v1/agent/service/register", #"{"Name":"web","Port":80}"#)
         try agent.ask(
             "PUT", "/v1/agent/service/register",
-            #"{"Kind":"connect-proxy","Name":"px","Port":81,"Proxy":{"DestinationServiceName":"web"},"Check":{"CheckID":"p","TTL":"1h"}}"#)
+            #"{"Kind":"connect-proxy","Name":"px","Port":81,"Proxy":{"DestinationServiceName":"web"},"Check":{"CheckID":"p","TTL":"1h"}}"#
+        )
         let first = try agent.ask("GET", "/v1/health/connect/web")
         let ticket = try agent.park("/v1/health/connect/web?index=\(first.index)")
         try agent.ask("PUT", "/v1/agent/check/pass/p")
@@ -133,7 +134,10 @@ import Testing
         var chance = SplitMix64(seed: seed)
         let agent = try TestAgent(seed: seed)
         var views: [String: (ticket: Ticket?, index: UInt64, body: String)] = [:]
-        let targets = ["/v1/health/service/a", "/v1/health/connect/a", "/v1/catalog/service/b", "/v1/catalog/services", "/v1/health/state/any"]
+        let targets = [
+            "/v1/health/service/a", "/v1/health/connect/a", "/v1/catalog/service/b", "/v1/catalog/services",
+            "/v1/health/state/any",
+        ]
         for target in targets { views[target] = (nil, 0, "") }
         func look() throws {
             for target in targets {
@@ -145,7 +149,10 @@ import Testing
                     }
                     switch agent.put("GET", "\(target)?index=\(view.index)&wait=10m") {
                     case .respond(let response):
-                        view = (nil, TestAgent.Answered(response: response).index, String(decoding: response.body, as: UTF8.self))
+                        view = (
+                            nil, TestAgent.Answered(response: response).index,
+                            String(decoding: response.body, as: UTF8.self)
+                        )
                     case .park(let ticket): view.ticket = ticket
                     case .act: break
                     }
@@ -158,7 +165,11 @@ import Testing
         for _ in 0..<120 {
             let name = ["a", "b"].randomElement(using: &chance) ?? "a"
             switch Int.random(in: 0..<8, using: &chance) {
-            case 0: try agent.ask("PUT", "/v1/agent/service/register", #"{"Name":"\#(name)","Port":\#(Int.random(in: 1...3, using: &chance)),"Check":{"CheckID":"\#(name)","TTL":"1h"}}"#)
+            case 0:
+                try agent.ask(
+                    "PUT", "/v1/agent/service/register",
+                    #"{"Name":"\#(name)","Port":\#(Int.random(in: 1...3, using: &chance)),"Check":{"CheckID":"\#(name)","TTL":"1h"}}"#
+                )
             case 1: try agent.ask("PUT", "/v1/agent/service/deregister/\(name)")
             case 2: try agent.ask("PUT", "/v1/agent/check/pass/\(name)")
             case 3: try agent.ask("PUT", "/v1/agent/check/fail/\(name)")
@@ -168,7 +179,11 @@ import Testing
                     #"{"Kind":"connect-proxy","Name":"px","Port":9,"Proxy":{"DestinationServiceName":"\#(name)"}}"#)
             case 5: try agent.ask("PUT", "/v1/agent/service/deregister/px")
             case 6: try agent.ask("PUT", "/v1/agent/maintenance?enable=\(Bool.random(using: &chance))")
-            default: try agent.ask("PUT", "/v1/catalog/register", #"{"Node":"n2","Address":"10.0.0.\#(Int.random(in: 1...3, using: &chance))","Service":{"Service":"a"}}"#)
+            default:
+                try agent.ask(
+                    "PUT", "/v1/catalog/register",
+                    #"{"Node":"n2","Address":"10.0.0.\#(Int.random(in: 1...3, using: &chance))","Service":{"Service":"a"}}"#
+                )
             }
             try look()
         }

@@ -63,7 +63,8 @@ import Testing
         let agent = try TestAgent()
         try agent.ask(
             "PUT", "/v1/agent/check/register",
-            #"{"ID":"t","Name":"t","TCP":"127.0.0.1:1","Interval":"1s","SuccessBeforePassing":3,"FailuresBeforeCritical":2}"#)
+            #"{"ID":"t","Name":"t","TCP":"127.0.0.1:1","Interval":"1s","SuccessBeforePassing":3,"FailuresBeforeCritical":2}"#
+        )
         var generation: UInt64 = 0
         for case .startCheck(id: "t", let number, _) in agent.effects { generation = number }
         func result(_ status: CheckStatus) {
@@ -85,7 +86,8 @@ import Testing
 
     @Test func anAliasFollowsItsService() throws {
         let agent = try TestAgent()
-        try agent.ask("PUT", "/v1/agent/service/register", #"{"Name":"web","Check":{"CheckID":"w","Name":"W","TTL":"1h"}}"#)
+        try agent.ask(
+            "PUT", "/v1/agent/service/register", #"{"Name":"web","Check":{"CheckID":"w","Name":"W","TTL":"1h"}}"#)
         try agent.ask("PUT", "/v1/agent/check/register", #"{"ID":"a","Name":"a","AliasService":"web"}"#)
         #expect(try status(agent, "a") == ("critical", "Aliased check \"W\" failing: "))
         try agent.ask("PUT", "/v1/agent/check/pass/w")

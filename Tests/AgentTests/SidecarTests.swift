@@ -6,15 +6,19 @@ import Testing
 @testable import Agent
 
 @Suite struct SidecarTests {
-    static let managed = #"{"service":{"name":"web","port":80,"connect":{"proxy":{"config":{"upstreams":[{"destination_name":"db","local_bind_port":9191}]}}}}}"#
-    static let sidecar = #"{"service":{"name":"web","port":80,"connect":{"sidecar_service":{"proxy":{"upstreams":[{"destination_name":"db","local_bind_port":9191}]}}}}}"#
+    static let managed =
+        #"{"service":{"name":"web","port":80,"connect":{"proxy":{"config":{"upstreams":[{"destination_name":"db","local_bind_port":9191}]}}}}}"#
+    static let sidecar =
+        #"{"service":{"name":"web","port":80,"connect":{"sidecar_service":{"proxy":{"upstreams":[{"destination_name":"db","local_bind_port":9191}]}}}}}"#
 
     func started(_ agent: TestAgent) -> [SidecarSpec] {
         agent.effects.compactMap { if case .startSidecar(let spec) = $0 { spec } else { nil } }
     }
 
     @Test func bothFormsRunASidecarWithATokenOfItsOwn() throws {
-        for (file, id, ports) in [(Self.managed, "web-proxy", 20000...20255), (Self.sidecar, "web-sidecar-proxy", 21000...21255)] {
+        for (file, id, ports) in [
+            (Self.managed, "web-proxy", 20000...20255), (Self.sidecar, "web-sidecar-proxy", 21000...21255),
+        ] {
             let agent = try TestAgent(file)
             let spec = try #require(started(agent).first)
             #expect(spec.id == id)
@@ -60,7 +64,8 @@ import Testing
         let other = #"{"service":{"name":"db","port":5432,"connect":{"sidecar_service":{}}}}"#
         let agent = try TestAgent(Self.sidecar, other)
         agent.forgetEffects()
-        let hash = try agent.ask("GET", "/v1/agent/service/web-sidecar-proxy").response.headers["X-Consul-Contenthash"] ?? ""
+        let hash =
+            try agent.ask("GET", "/v1/agent/service/web-sidecar-proxy").response.headers["X-Consul-Contenthash"] ?? ""
         let waits = try agent.park("/v1/agent/service/web-sidecar-proxy?hash=\(hash)")
         let more = Self.sidecar.replacing("}]", with: #"},{"destination_name":"mq","local_bind_port":9292}]"#)
         try agent.core.reload(try TestAgent.configuration([more, other]), now: agent.now)
@@ -78,7 +83,10 @@ import Testing
         }
         agent.settle()
         #expect(agent.core.index == index)
-        #expect(try agent.ask("GET", "/v1/agent/services").json.object?.keys == ["db", "db-sidecar-proxy", "web", "web-sidecar-proxy"])
+        #expect(
+            try agent.ask("GET", "/v1/agent/services").json.object?.keys == [
+                "db", "db-sidecar-proxy", "web", "web-sidecar-proxy",
+            ])
 
         try agent.core.reload(try TestAgent.configuration([other]), now: agent.now)
         agent.settle()
@@ -100,11 +108,19 @@ import Testing
     @Test func rangesRunOut() throws {
         let agent = try TestAgent(#"{"ports":{"sidecar_min_port":21000,"sidecar_max_port":21001}}"#)
         for name in ["a", "b"] {
-            #expect(try agent.ask("PUT", "/v1/agent/service/register", #"{"Name":"\#(name)","Port":1,"Connect":{"SidecarService":{}}}"#).status == 200)
+            #expect(
+                try agent.ask(
+                    "PUT", "/v1/agent/service/register",
+                    #"{"Name":"\#(name)","Port":1,"Connect":{"SidecarService":{}}}"#
+                ).status == 200)
         }
-        let third = try agent.ask("PUT", "/v1/agent/service/register", #"{"Name":"c","Port":1,"Connect":{"SidecarService":{}}}"#)
+        let third = try agent.ask(
+            "PUT", "/v1/agent/service/register", #"{"Name":"c","Port":1,"Connect":{"SidecarService":{}}}"#)
         #expect(third.status == 400)
-        #expect(third.text == "Invalid SidecarService: no port provided for sidecar_service and none left in the configured range [21000, 21001]")
+        #expect(
+            third.text
+                == "Invalid SidecarService: no port provided for sidecar_service and none left in the configured range [21000, 21001]"
+        )
         // Nothing of the refused registration is there.
         #expect(try agent.ask("GET", "/v1/agent/services").json["c"] == nil)
     }
@@ -121,7 +137,10 @@ import Testing
         #expect(try status("GET", "/v1/agent/connect/ca/leaf/web") == 200)
         #expect(try status("GET", "/v1/connect/intentions/match?by=destination&name=web") == 200)
         #expect(try status("PUT", "/v1/agent/connect/listening/web-sidecar-proxy") == 200)
-        #expect(try status("POST", "/v1/agent/connect/authorize", #"{"Target":"web","ClientCertURI":"spiffe://x.consul/ns/default/dc/dc1/svc/a"}"#) == 200)
+        #expect(
+            try status(
+                "POST", "/v1/agent/connect/authorize",
+                #"{"Target":"web","ClientCertURI":"spiffe://x.consul/ns/default/dc/dc1/svc/a"}"#) == 200)
         #expect(try status("GET", "/v1/agent/connect/ca/leaf/db") == 403)
         #expect(try status("GET", "/v1/agent/service/web") == 403)
         #expect(try status("GET", "/v1/connect/intentions/match?by=destination&name=db") == 403)
@@ -129,12 +148,19 @@ import Testing
         #expect(try status("GET", "/v1/agent/self") == 403)
         #expect(try status("PUT", "/v1/agent/reload") == 403)
         #expect(try status("GET", "/v1/connect/ca/configuration") == 403)
-        #expect(try status("POST", "/v1/connect/intentions", #"{"SourceName":"a","DestinationName":"web","Action":"allow"}"#) == 403)
+        #expect(
+            try status(
+                "POST", "/v1/connect/intentions", #"{"SourceName":"a","DestinationName":"web","Action":"allow"}"#)
+                == 403)
         #expect(try agent.ask("GET", "/v1/agent/services", token: token).json == [:])
 
         // Its upstream's instances are seen, nobody else's.
-        try agent.ask("PUT", "/v1/agent/service/register", #"{"Name":"db","Port":1,"Connect":{"SidecarService":{}}}"#, token: "root")
-        try agent.ask("PUT", "/v1/agent/service/register", #"{"Name":"mq","Port":1,"Connect":{"SidecarService":{}}}"#, token: "root")
+        try agent.ask(
+            "PUT", "/v1/agent/service/register", #"{"Name":"db","Port":1,"Connect":{"SidecarService":{}}}"#,
+            token: "root")
+        try agent.ask(
+            "PUT", "/v1/agent/service/register", #"{"Name":"mq","Port":1,"Connect":{"SidecarService":{}}}"#,
+            token: "root")
         #expect(try agent.ask("GET", "/v1/health/connect/db", token: token).json.array?.count == 1)
         #expect(try agent.ask("GET", "/v1/health/connect/mq", token: token).json == [])
 

@@ -228,7 +228,9 @@ extension AgentCore {
         let target = alias.definition.aliasService
         if isRemote(alias.definition) {
             let checks = catalog.checks(ofNode: alias.definition.aliasNode)
-            return checks.filter { $0.serviceID.isEmpty || $0.serviceID == target }.map { ($0.name, $0.status, $0.output) }
+            return checks.filter { $0.serviceID.isEmpty || $0.serviceID == target }.map {
+                ($0.name, $0.status, $0.output)
+            }
         }
         var checks = local.checks(of: "")
         if !target.isEmpty { checks += local.checks(of: target) }

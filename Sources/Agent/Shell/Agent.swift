@@ -133,7 +133,9 @@ package final class Agent {
         switch core.handle(request, from: peer, now: now) {
         case .respond(let response):
             noteRequest(request, responder, began, response.status)
-            pump { responder.respond(response) }
+            pump { [core] problem in
+                responder.respond(problem.map { core.answer(status: 500, text: "not stored: \($0)") } ?? response)
+            }
         case .park(let ticket):
             parked[ticket] = responder
             responder.onCancel { [weak self] in
@@ -163,7 +165,7 @@ package final class Agent {
             if let problem = reload() {
                 responder.respond(core.answer(status: 500, text: problem))
             } else {
-                pump { [core] in responder.respond(core.emptyAnswer()) }
+                pump { [core] _ in responder.respond(core.emptyAnswer()) }
             }
         case .leave:
             log.write(.info, "agent: leave requested over the API")
@@ -177,8 +179,8 @@ package final class Agent {
 
     // MARK: Doing what the core says
 
-    /// Takes the core's effects and answers. `then` runs once what has to be kept is kept.
-    private func pump(then: (() -> Void)? = nil) {
+    /// Takes the core's effects and answers. `then` runs once what has to be kept is kept, or learns why it is not.
+    private func pump(then: ((String?) -> Void)? = nil) {
         let answers = core.takeAnswers()
         var kept: [Persisted] = []
         for effect in core.takeEffects() {
@@ -191,16 +193,16 @@ package final class Agent {
             case .persist(let record): kept.append(record)
             }
         }
-        let deliver = { [weak self] in
-            then?()
+        let deliver = { [weak self] (problem: String?) in
+            then?(problem)
             for (ticket, response) in answers { self?.parked.removeValue(forKey: ticket)?.respond(response) }
         }
         if kept.isEmpty {
-            deliver()
+            deliver(nil)
         } else {
             keeper.keep(kept, index: core.index, on: loop) { [weak self] problem in
                 if let problem { self?.log.write(.error, "agent: \(problem)") }
-                deliver()
+                deliver(problem)
             }
         }
         setAlarm()
