@@ -12,6 +12,7 @@ struct Command: Sendable {
         Command(name: "connect", synopsis: "Runs Connect proxies", run: runConnect),
         Command(name: "relay", synopsis: "Relays TCP connections to targets", run: runRelay),
         Command(name: "tunnel", synopsis: "Carries TCP through mutual TLS, from certificate files", run: runTunnel),
+        Command(name: "validate", synopsis: "Validate config files/directories", run: runValidate),
     ]
 
     /// The help text of `warren` itself.
