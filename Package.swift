@@ -41,9 +41,11 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
         room(
             "AgentShell",
             ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
+        proof(of: "AgentShell", ["Agent", "HTTP", "HTTPTransport", "JSON", "Mesh", "Reactor", "Kernel", "Log", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
