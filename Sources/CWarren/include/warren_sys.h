@@ -74,6 +74,9 @@ int warren_pidfd_open(int pid);
 int warren_pidfd_reap(int descriptor);
 int warren_pidfd_signal(int descriptor, int signal);
 
+/* memfd_create(2), close-on-exec: a file without a name, for bytes that a child reads. */
+int warren_memory_file(const char *name);
+
 /* A child: argv and environment end with NULL; stdin is /dev/null, stdout and stderr are the given descriptors (kept when
  * negative); new_session as setsid(2). Returns the pid. */
 int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int new_session,
