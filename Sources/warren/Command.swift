@@ -9,6 +9,7 @@ struct Command: Sendable {
 
     /// Every command, in the order of the help text.
     static let all = [
+        Command(name: "agent", synopsis: "Runs a Warren agent", run: runAgent),
         catalog,
         config,
         connect,

@@ -22,6 +22,8 @@ struct Flags {
     private var names: [String] = []
     private var definitions: [String: Definition] = [:]
     private var values: [String: [String]] = [:]
+    /// Every flag with a value, in the order given.
+    private var given: [(name: String, text: String)] = []
     /// The words behind the flags.
     private(set) var arguments: [String] = []
 
@@ -86,6 +88,7 @@ struct Flags {
                 values[String(name)] = [text]
             } else if let text = attached ?? words.popFirst() {
                 values[String(name), default: []].append(text)
+                given.append((String(name), text))
             } else {
                 throw Misuse(description: "flag needs an argument: -\(name)")
             }
@@ -102,6 +105,11 @@ struct Flags {
 
     /// Every text given for a flag.
     func texts(_ name: String) -> [String] { values[name] ?? [] }
+
+    /// Every text given for any of these flags, in the order of the command line.
+    func texts(ofAny names: String...) -> [String] {
+        given.filter { names.contains($0.name) }.map(\.text)
+    }
 
     /// Whether a toggle is on.
     func isOn(_ name: String) -> Bool {

@@ -73,7 +73,7 @@ package final class AgentCore {
     }
 
     /// A core with nothing registered; `start` fills it.
-    package init(configuration: Configuration, identity: Identity, chance: Chance = .system, index: UInt64 = 0) {
+    package init(configuration: Configuration, identity: Identity, chance: Chance = .unpredictable, index: UInt64 = 0) {
         self.configuration = configuration
         self.identity = identity
         self.chance = chance

@@ -202,7 +202,8 @@ extension AgentCore {
         proxy.localServiceAddress = application?.host ?? "127.0.0.1"
         proxy.localServicePort = application?.port ?? target.port
         // The same settings in the form that 1.3 and later ask for, so that any sidecar can take over.
-        let own = Set(["bind_port", "bind_address", "local_service_address", "upstreams"])
+        // bind_address and bind_port stay among the settings: they say where the sidecar listens.
+        let own = Set(["local_service_address", "upstreams"])
         proxy.config = Object(config.members.filter { !own.contains($0.key) })
         proxy.upstreams = Self.upstreams(config["upstreams"])
         service.proxy = proxy
@@ -298,7 +299,11 @@ extension AgentCore {
 
     private func put(_ service: LocalService) {
         let id = service.definition.id
-        local.services[id] = service
+        if let old = local.services.updateValue(service, forKey: id), old.definition == service.definition,
+            old.managed?.config == service.managed?.config, old.managed?.command == service.managed?.command
+        {
+            return
+        }
         touched.insert(.localService(id))
         commit { catalog, index in
             catalog.put(ServiceRecord(node: configuration.nodeName, definition: service.definition), index: index)

@@ -100,6 +100,9 @@ const char *warren_tls_engine_aead(const warren_tls_engine *engine);
 /* OpenSSL_version(3): the release of the library that runs, "OpenSSL 3.0.x ...". */
 const char *warren_openssl_version(void);
 
+/* OPENSSL_cleanse(3): a wipe that no compiler removes. NULL is fine. */
+void warren_tls_wipe(void *bytes, size_t count);
+
 /* --- ticket keys (RFC 5077 section 4 construction: AES-256-CBC, HMAC-SHA-256) ----------------------------------- */
 
 warren_tls_tickets *warren_tls_tickets_new(void);

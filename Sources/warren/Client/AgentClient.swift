@@ -66,7 +66,7 @@ final class AgentClient {
     func ask(
         _ method: String, _ path: String, _ query: [Query.Item] = [], body: [UInt8] = [],
         patience: Nanoseconds = AgentClient.patience
-    ) throws(AgentFault) -> Response {
+    ) throws(AnswerFault) -> Response {
         let request = request(method, path, query, body)
         var result: Result<Response, ClientFault>?
         http.send(request, to: address, timeout: patience) { [loop] in
@@ -76,8 +76,8 @@ final class AgentClient {
         loop.run()
         switch result {
         case .success(let response)?: return response
-        case .failure(let fault)?: throw AgentFault(request, address, fault)
-        case nil: throw AgentFault(description: "interrupted")
+        case .failure(let fault)?: throw AnswerFault(request, address, fault)
+        case nil: throw AnswerFault(description: "interrupted")
         }
     }
 
@@ -87,9 +87,9 @@ final class AgentClient {
         _ method: String, _ path: String, _ query: [Query.Item] = [], body: [UInt8] = [], failing: String,
         status: Int32 = 1
     ) throws(Failure) -> Response {
-        do throws(AgentFault) {
+        do throws(AnswerFault) {
             let response = try ask(method, path, query, body: body)
-            guard response.status == 200 else { throw AgentFault(unexpected: response) }
+            guard response.status == 200 else { throw AnswerFault(unexpected: response) }
             return response
         } catch {
             throw Failure("\(failing): \(error)", status: status)
@@ -101,8 +101,8 @@ final class AgentClient {
         _ path: String, _ query: [Query.Item] = [], failing: String, status: Int32 = 1
     ) throws(Failure) -> Value {
         let response = try send("GET", path, query, failing: failing, status: status)
-        do throws(AgentFault) {
-            return try AgentFault.value(of: response)
+        do throws(AnswerFault) {
+            return try AnswerFault.value(of: response)
         } catch {
             throw Failure("\(failing): \(error)", status: status)
         }
@@ -113,7 +113,7 @@ final class AgentClient {
     func stream(
         _ path: String, _ query: [Query.Item], onHead: @escaping (ResponseHead) -> Void,
         onBody: @escaping (UnsafeRawBufferPointer) -> Void
-    ) throws(AgentFault) {
+    ) throws(AnswerFault) {
         let request = request("GET", path, query, [])
         var result: Result<HeaderFields, ClientFault>?
         http.stream(request, to: address, timeout: Self.patience, onHead: onHead, onBody: onBody) { [loop] in
@@ -121,7 +121,7 @@ final class AgentClient {
             loop.stop()
         }
         loop.run()
-        if case .failure(let fault)? = result { throw AgentFault(request, address, fault) }
+        if case .failure(let fault)? = result { throw AnswerFault(request, address, fault) }
     }
 
     /// Lets time pass; interrupts are served meanwhile.

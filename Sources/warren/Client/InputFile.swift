@@ -1,3 +1,4 @@
+import AgentShell
 import Kernel
 
 /// Files that commands read for what they send; "-" is standard input.

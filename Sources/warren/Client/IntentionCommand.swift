@@ -88,7 +88,7 @@ extension Command {
         let words = flags.arguments
         guard (1...2).contains(words.count) else { throw Failure("command requires exactly 1 or 2 arguments") }
         let found: Value?
-        do throws(AgentFault) {
+        do throws(AnswerFault) {
             found =
                 words.count == 2
                 ? try IntentionLookup.exact(words[0], words[1], client) : try IntentionLookup.of(id: words[0], client)

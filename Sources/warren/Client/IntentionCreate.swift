@@ -80,7 +80,7 @@ private enum IntentionDrafts {
         if flags.isOn("replace") {
             let pair = "source \"\(source)\" and destination \"\(destination)\""
             let old: Value?
-            do throws(AgentFault) {
+            do throws(AnswerFault) {
                 old = try IntentionLookup.exact(source, destination, client)
             } catch {
                 throw Failure("Error looking up intention for replacement with \(pair): \(error)")

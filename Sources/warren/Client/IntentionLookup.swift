@@ -15,22 +15,22 @@ enum IntentionLookup {
     }
 
     /// The intention for exactly this pair, or nil.
-    static func exact(_ source: String, _ destination: String, _ client: AgentClient) throws(AgentFault) -> Value? {
+    static func exact(_ source: String, _ destination: String, _ client: AgentClient) throws(AnswerFault) -> Value? {
         try found(client.ask("GET", "/v1/connect/intentions/exact", query(source, destination)))
     }
 
     /// The intention of this id, or nil.
-    static func of(id: String, _ client: AgentClient) throws(AgentFault) -> Value? {
+    static func of(id: String, _ client: AgentClient) throws(AnswerFault) -> Value? {
         try found(client.ask("GET", "/v1/connect/intentions/" + PercentCoding.encodePath(id)))
     }
 
-    private static func found(_ response: Response) throws(AgentFault) -> Value? {
+    private static func found(_ response: Response) throws(AnswerFault) -> Value? {
         switch response.status {
-        case 200: return try AgentFault.value(of: response)
+        case 200: return try AnswerFault.value(of: response)
         case 404: return nil
         default:
             let body = String(decoding: response.body, as: UTF8.self)
-            throw AgentFault(description: "Unexpected response \(response.status): \(body)")
+            throw AnswerFault(description: "Unexpected response \(response.status): \(body)")
         }
     }
 }

@@ -22,7 +22,7 @@ extension Command {
         if flags.isOn("log-json") { query.append(Query.Item("logjson", "true")) }
         var status = 0
         var refusal: [UInt8] = []
-        do throws(AgentFault) {
+        do throws(AnswerFault) {
             try client.stream("/v1/agent/monitor", query) {
                 status = $0.status
             } onBody: { piece in
@@ -33,7 +33,7 @@ extension Command {
                     exit(0)
                 }
             }
-            if status != 200 { throw AgentFault(unexpected: Response(status: status, body: refusal)) }
+            if status != 200 { throw AnswerFault(unexpected: Response(status: status, body: refusal)) }
         } catch {
             throw Failure(status == 200 ? "\nThe monitor was cut off: \(error)" : "Error starting monitor: \(error)")
         }

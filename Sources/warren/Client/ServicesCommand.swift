@@ -99,7 +99,7 @@ enum ServiceFiles {
         settings.isDev = true
         let services: [ServiceDefinition]
         do throws(ConfigurationError) {
-            services = try ConfigurationSources(sources: paths.map { .file($0) }, flags: settings).read().services
+            services = try ConfigurationSources(paths: paths, flags: settings).read().services
         } catch {
             throw Failure("Error: \(error)")
         }

@@ -25,7 +25,7 @@ extension Command {
         }
         do throws(ConfigurationError) {
             _ = try ConfigurationSources(
-                sources: flags.arguments.map { .file($0) }, flags: ConfigurationFlags()
+                paths: flags.arguments, flags: ConfigurationFlags()
             ).read()
         } catch {
             complain("Config validation failed: \(error)")

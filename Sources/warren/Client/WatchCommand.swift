@@ -106,7 +106,7 @@ private final class Watching {
     func run() throws(Failure) -> Int32 {
         while true {
             var news: Value?
-            do throws(AgentFault) {
+            do throws(AnswerFault) {
                 news = try ask()
             } catch {
                 failures += 1
@@ -121,14 +121,14 @@ private final class Watching {
     }
 
     /// The view, or nil when it has not changed.
-    private func ask() throws(AgentFault) -> Value? {
+    private func ask() throws(AnswerFault) -> Value? {
         let query = view.query + (index > 0 ? [Query.Item("index", String(index)), Query.Item("wait", "5m")] : [])
         let response = try client.ask("GET", view.path, query, patience: Self.patience)
-        guard response.status == 200 else { throw AgentFault(unexpected: response) }
-        let value = try AgentFault.value(of: response)
+        guard response.status == 200 else { throw AnswerFault(unexpected: response) }
+        let value = try AnswerFault.value(of: response)
         failures = 0
         guard let now = response.headers["X-Consul-Index"].flatMap(UInt64.init), now > 0 else {
-            throw AgentFault(description: "the answer has no X-Consul-Index")
+            throw AnswerFault(description: "the answer has no X-Consul-Index")
         }
         // An index that goes back belongs to a server that started anew.
         let before = index

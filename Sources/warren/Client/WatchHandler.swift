@@ -1,7 +1,9 @@
+import AgentShell
 import CWarren
 import Glibc
 import JSON
 import Kernel
+import Reactor
 
 /// The program that a watch runs for each change.
 struct WatchHandler {

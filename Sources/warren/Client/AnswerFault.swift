@@ -1,3 +1,4 @@
+import AgentShell
 import HTTP
 import HTTPTransport
 import JSON
@@ -5,7 +6,7 @@ import Kernel
 
 /// Why an agent's answer did not come or is not the one hoped for, worded as Consul's own client words it, since scripts
 /// look for these sentences.
-struct AgentFault: Error, CustomStringConvertible {
+struct AnswerFault: Error, CustomStringConvertible {
     let description: String
 
     init(description: String) {
@@ -38,11 +39,11 @@ struct AgentFault: Error, CustomStringConvertible {
     }
 
     /// The JSON of an answer.
-    static func value(of response: Response) throws(AgentFault) -> Value {
+    static func value(of response: Response) throws(AnswerFault) -> Value {
         do throws(ParseError) {
             return try Value(parsing: response.body, limits: Limits(bytes: 256 << 20))
         } catch {
-            throw AgentFault(description: error.streamText)
+            throw AnswerFault(description: error.streamText)
         }
     }
 }
@@ -51,13 +52,5 @@ extension EndpointName {
     /// Whether this is a unix socket.
     var isUnix: Bool {
         if case .address(let address) = self { address.isUnix } else { false }
-    }
-}
-
-extension Errno {
-    /// The sentence as Go prints it, "connection refused".
-    var goText: String {
-        let text = description
-        return text.prefix(1).lowercased() + text.dropFirst()
     }
 }

@@ -1,0 +1,98 @@
+import Agent
+import Kernel
+import Mesh
+import Reactor
+
+/// Connects and closes at once.
+final class TCPProbe: Probe {
+    private let loop: ControlLoop
+    private let address: String
+    private var socket: Descriptor?
+    private var watch: ControlLoop.WatchID?
+    private var limit: ControlLoop.ActionID?
+    private var done: ((CheckStatus, String) -> Void)?
+    private var rest: [SocketAddress] = []
+
+    init(_ loop: ControlLoop, _ address: String, timeout: Duration, done: @escaping (CheckStatus, String) -> Void) {
+        self.loop = loop
+        self.address = address
+        self.done = done
+        limit = loop.schedule(after: UInt64(max(0, timeout.nanoseconds))) { [weak self] in
+            guard let self else { return }
+            self.limit = nil
+            finish(.critical, "dial tcp \(self.address): i/o timeout")
+        }
+        do throws(EndpointName.Malformed) {
+            let name = try EndpointName(parsing: address)
+            loop.resolve(name) { [weak self] result in self?.resolved(result) }
+        } catch {
+            // Reported in another turn: no result comes inside the call that asks for it.
+            let text = "dial tcp \(address): \(error)"
+            loop.schedule(after: 0) { [weak self] in self?.finish(.critical, text) }
+        }
+    }
+
+    func cancel() {
+        done = nil
+        release()
+    }
+
+    private func resolved(_ result: Result<[SocketAddress], Resolver.Failure>) {
+        guard done != nil else { return }
+        switch result {
+        case .success(let addresses):
+            rest = addresses
+            connect(after: nil)
+        case .failure(let failure): finish(.critical, "dial tcp: lookup \(failure.host): \(failure.reason)")
+        }
+    }
+
+    private func connect(after fault: Errno?) {
+        guard !rest.isEmpty else {
+            finish(.critical, "dial tcp \(address): connect: \((fault ?? .timedOut).goText)")
+            return
+        }
+        let next = rest.removeFirst()
+        do throws(Errno) {
+            let opened = try Socket.connect(to: next)
+            let raw = opened.raw
+            socket = consume opened
+            watch = try loop.watch(raw) { [weak self] readiness in self?.ready(raw, readiness) }
+        } catch {
+            drop()
+            connect(after: error)
+        }
+    }
+
+    private func ready(_ raw: Int32, _ readiness: Readiness) {
+        guard readiness.contains(.writable) || readiness.contains(.error) || readiness.contains(.hangup) else { return }
+        if let error = Socket.pendingError(raw) {
+            drop()
+            connect(after: error)
+        } else {
+            finish(.passing, "TCP connect \(address): Success")
+        }
+    }
+
+    private func drop() {
+        if let watch { loop.unwatch(watch) }
+        watch = nil
+        socket = nil
+    }
+
+    private func release() {
+        if let limit { loop.cancel(limit) }
+        limit = nil
+        drop()
+    }
+
+    private func finish(_ status: CheckStatus, _ output: String) {
+        guard let done else { return }
+        self.done = nil
+        release()
+        done(status, output)
+    }
+}
+
+@available(*, unavailable)
+extension TCPProbe: Sendable {}
