@@ -48,12 +48,12 @@ extension DataLoop {
     /// pause.
     private func outOfDescriptors(_ index: Int, _ error: Errno) -> Bool {
         if error == .processTableFull || error == .systemTableFull, spare.take() != nil {
-            if case .connection(let descriptor, _) = Socket.accept(from: listeners[index].descriptor) {
-                counters.shed &+= 1
-                Socket.resetOnClose(descriptor.raw)
-            }
+            let turnedAway = turnAway(index)
             spare = Self.openSpare()
-            if spare != nil { return true }
+            if spare != nil {
+                if turnedAway { warnOfShedding(index, error) }
+                return turnedAway
+            }
         }
         log.warn(
             "cannot accept, pausing for 100ms: raise the limit of open files (ulimit -n) or lower -max-connections",
@@ -62,6 +62,27 @@ extension DataLoop {
         let slot = SlotID(index: UInt32(index), generation: 1)
         _ = loop.timers.arm(at: loop.now + .milliseconds(100), Token(kind: Kind.acceptTimer, slot: slot).raw)
         return false
+    }
+
+    /// Resets the client at the head of the queue, with the descriptor that was spared for it. False when nobody waits:
+    /// accept4(2) wants a free descriptor before it looks whether somebody does.
+    private func turnAway(_ index: Int) -> Bool {
+        guard case .connection(let descriptor, _) = Socket.accept(from: listeners[index].descriptor) else {
+            listeners[index].isReadable = false
+            return false
+        }
+        counters.shed &+= 1
+        Socket.resetOnClose(descriptor.raw)
+        return true
+    }
+
+    /// Once a second at the most: a flood of clients is no flood of lines.
+    private func warnOfShedding(_ index: Int, _ error: Errno) {
+        guard loop.now >= nextSheddingWarning else { return }
+        nextSheddingWarning = loop.now + .seconds(1)
+        log.warn(
+            "turning clients away: raise the limit of open files (ulimit -n) or lower -max-connections",
+            .text("listener", listeners[index].name), .text("error", error.description), .number("shed", counters.shed))
     }
 
     func resumeAccepting(_ index: Int) {
@@ -83,6 +104,7 @@ extension DataLoop {
             {
                 begin(descriptor, address, index)
             }
+            if case .some(let path) = listeners[index].path { unlink(path) }
             listeners[index].isOpen = false
             listeners[index].isReadable = false
             warren_close(listeners[index].descriptor)

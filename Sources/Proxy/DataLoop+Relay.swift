@@ -15,8 +15,9 @@ extension DataLoop {
         case .dialling:
             if side == .back {
                 dialEvent(slot, connection, readiness)
-            } else if !readiness.isDisjoint(with: [.error, .hangup]) {
-                // The client is gone for good; a half-close (RDHUP alone) still wants its answer.
+            } else if readiness.contains(.error) || (readiness.contains(.hangup) && !connection.pointee.client.isUnix) {
+                // The client is gone for good; a half-close (RDHUP alone) still wants its answer. A unix socket hangs up
+                // when its peer closes in order, and what he wrote before is still to be delivered.
                 end(
                     slot,
                     .broken(.front, Socket.pendingError(connection.pointee.tunnel.front.descriptor) ?? .connectionReset)

@@ -50,12 +50,16 @@ final class DataLoop {
     var counters = ProxyCounters()
     /// Held so that, with the table full, one descriptor can still be had to turn a client away with.
     var spare: Descriptor?
+    /// From when on turning clients away is worth a line again.
+    var nextSheddingWarning: Instant = 0
     var isDraining = false
     var drainDeadline: Instant = .max
 
     struct ListenerState {
         let descriptor: Int32
         let name: String
+        /// A unix socket's path, which goes before the socket does: while it answers, nobody else takes the path over.
+        let path: String?
         var isReadable = false
         var isOpen = true
         /// Accepting waits for this timer after the kernel ran out of something.
@@ -73,9 +77,9 @@ final class DataLoop {
         self.notices = notices
         self.log = log
         self.accessLog = accessLog
-        self.listeners = listeners.map { ListenerState(descriptor: $0.descriptor, name: $0.name) }
+        self.listeners = listeners.map { ListenerState(descriptor: $0.descriptor, name: $0.name, path: $0.path) }
         self.targets = TargetTable(targets)
-        resources = RelayResources(splice: settings.splice)
+        resources = RelayResources(splice: settings.splice, pipeLimit: settings.pipeLimit)
         spare = Self.openSpare()
         try loop.attach(orders)
         for (index, listener) in self.listeners.enumerated() {

@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import Log
 import Reactor
@@ -6,6 +7,8 @@ import Reactor
 struct BoundListener: Sendable {
     let descriptor: Int32
     let name: String
+    /// A unix socket's path.
+    let path: String?
 }
 
 /// The data loops of a process, as its control loop holds them: one thread each, reached only through mailboxes.
@@ -51,7 +54,10 @@ public final class DataPlane: Sendable {
             for _ in 0..<count { loops.append(try Self.mailbox()) }
             workers = loops
         } catch {
-            for listener in bound.joined() { _ = Descriptor(owning: listener.descriptor) }
+            for listener in bound.joined() {
+                if let path = listener.path { unlink(path) }
+                _ = Descriptor(owning: listener.descriptor)
+            }
             throw error
         }
         self.addresses = addresses
@@ -81,7 +87,8 @@ public final class DataPlane: Sendable {
     private static func bind(_ address: SocketAddress, shared: Bool) throws(StartFailure) -> BoundListener {
         do throws(Errno) {
             let socket = try Socket.listen(on: address, Socket.ListenOptions(sharesPort: shared))
-            return BoundListener(descriptor: socket.release(), name: address.description)
+            return BoundListener(descriptor: socket.release(), name: address.description,
+                path: address.isUnix ? address.host : nil)
         } catch {
             throw StartFailure(subject: address.description, error: error)
         }

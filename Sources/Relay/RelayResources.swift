@@ -28,10 +28,10 @@ public struct RelayResources: ~Copyable {
     let splicePolicy: SplicePolicy
 
     /// Resources for one loop.
-    public init(splice: SplicePolicy = .auto, pipeCapacity: Int = 1 << 20) {
+    public init(splice: SplicePolicy = .auto, pipeCapacity: Int = 1 << 20, pipeLimit: Int = 1024) {
         scratch = .allocate(byteCount: Self.scratchSize, alignment: 4096)
         buffers = BufferPool()
-        pipes = PipePool(pipeCapacity: pipeCapacity)
+        pipes = PipePool(limit: pipeLimit, pipeCapacity: pipeCapacity)
         splicePolicy = splice
     }
 

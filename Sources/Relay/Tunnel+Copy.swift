@@ -20,9 +20,9 @@ extension Tunnel {
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
             guard source.isReadable, sink.isWritable else { return false }
             guard left > 0 else { return true }
-            switch half.path {
-            case .copy: copy(&half, from: &source, to: &sink, &left, &resources, &io)
-            case .splice: splice(&half, from: &source, &resources, &io)
+            if resources.splicePolicy == .always, half.path == .copy, !half.neverSplices { enterSplice(&half) }
+            if half.path == .copy || !splice(&half, from: &source, &resources, &io) {
+                copy(&half, from: &source, to: &sink, &left, &resources, &io)
             }
             if half.isFinished { return false }
         }
@@ -70,10 +70,6 @@ extension Tunnel {
         _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
         _ resources: inout RelayResources, _ io: inout IO
     ) {
-        if resources.splicePolicy == .always, !half.neverSplices {
-            enterSplice(&half)
-            return
-        }
         let scratch = resources.scratch
         switch io.receive(source.descriptor, into: scratch) {
         case .wouldBlock:
@@ -90,7 +86,7 @@ extension Tunnel {
                 if isBulk, resources.splicePolicy == .auto, !half.neverSplices { enterSplice(&half) }
             } else {
                 half.fullReads = 0
-                if source.shortReadDrains, !source.peerEnded { source.isReadable = false }
+                if source.shortReadDrains, !source.peerEnded, !source.sawUrgent { source.isReadable = false }
             }
             deliver(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &half, to: &sink, &resources, &io)
         }
