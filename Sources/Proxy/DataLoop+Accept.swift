@@ -63,12 +63,19 @@ extension DataLoop {
     /// pause.
     private func outOfDescriptors(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, _ error: Errno) -> Bool {
         if error == .processTableFull || error == .systemTableFull, spare.take() != nil {
+<<<<<<< HEAD
             if case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) {
                 counters.count(.shed)
                 Socket.resetOnClose(descriptor.raw)
             }
+=======
+            let turnedAway = turnAway(index)
+>>>>>>> enginetests
             spare = Self.openSpare()
-            if spare != nil { return true }
+            if spare != nil {
+                if turnedAway { warnOfShedding(index, error) }
+                return turnedAway
+            }
         }
         log.warn(
             "cannot accept, pausing for 100ms: raise the limit of open files (ulimit -n) or lower -max-connections",
@@ -77,6 +84,7 @@ extension DataLoop {
         return false
     }
 
+<<<<<<< HEAD
     private func backOff(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, until deadline: Instant) {
         listener.pointee.backOff = loop.timers.arm(at: deadline, Token(kind: Kind.acceptTimer, slot: id).raw)
     }
@@ -84,6 +92,31 @@ extension DataLoop {
     func resumeAccepting(_ id: SlotID) {
         guard let listener = listeners.pointer(id) else { return }
         listener.pointee.backOff = .none
+=======
+    /// Resets the client at the head of the queue, with the descriptor that was spared for it. False when nobody waits:
+    /// accept4(2) wants a free descriptor before it looks whether somebody does.
+    private func turnAway(_ index: Int) -> Bool {
+        guard case .connection(let descriptor, _) = Socket.accept(from: listeners[index].descriptor) else {
+            listeners[index].isReadable = false
+            return false
+        }
+        counters.shed &+= 1
+        Socket.resetOnClose(descriptor.raw)
+        return true
+    }
+
+    /// Once a second at the most: a flood of clients is no flood of lines.
+    private func warnOfShedding(_ index: Int, _ error: Errno) {
+        guard loop.now >= nextSheddingWarning else { return }
+        nextSheddingWarning = loop.now + .seconds(1)
+        log.warn(
+            "turning clients away: raise the limit of open files (ulimit -n) or lower -max-connections",
+            .text("listener", listeners[index].name), .text("error", error.description), .number("shed", counters.shed))
+    }
+
+    func resumeAccepting(_ index: Int) {
+        listeners[index].isBackingOff = false
+>>>>>>> enginetests
         if spare == nil { spare = Self.openSpare() }
         accept(id)
     }
@@ -111,6 +144,7 @@ extension DataLoop {
             guard let listener = listeners.pointer(id), route == nil || listener.pointee.route == route else {
                 continue
             }
+<<<<<<< HEAD
             let state = routes[Int(listener.pointee.route)]!
             while hasRoom,
                 case .connection(let descriptor, let address) = Socket.accept(from: listener.pointee.socket.raw)
@@ -119,6 +153,12 @@ extension DataLoop {
             }
             if listener.pointee.backOff != .none { loop.timers.cancel(listener.pointee.backOff) }
             _ = listeners.remove(id)
+=======
+            if case .some(let path) = listeners[index].path { unlink(path) }
+            listeners[index].isOpen = false
+            listeners[index].isReadable = false
+            warren_close(listeners[index].descriptor)
+>>>>>>> enginetests
         }
     }
 }
