@@ -64,12 +64,9 @@ int warren_tls_sha256(warren_tls_engine *engine, const void *bytes, size_t count
         ? 0
         : -1;
 }
-<<<<<<< HEAD
-=======
 
 const char *warren_openssl_version(void) { return OpenSSL_version(OPENSSL_VERSION); }
 
 void warren_tls_wipe(void *bytes, size_t count) {
     if (bytes != NULL) OPENSSL_cleanse(bytes, count);
 }
->>>>>>> cli

@@ -1,4 +1,5 @@
 import CWarren
+import Glibc
 import Kernel
 import Log
 import Reactor
@@ -63,17 +64,10 @@ extension DataLoop {
     /// pause.
     private func outOfDescriptors(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, _ error: Errno) -> Bool {
         if error == .processTableFull || error == .systemTableFull, spare.take() != nil {
-<<<<<<< HEAD
-            if case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) {
-                counters.count(.shed)
-                Socket.resetOnClose(descriptor.raw)
-            }
-=======
-            let turnedAway = turnAway(index)
->>>>>>> enginetests
+            let turnedAway = turnAway(listener)
             spare = Self.openSpare()
             if spare != nil {
-                if turnedAway { warnOfShedding(index, error) }
+                if turnedAway { warnOfShedding(listener, error) }
                 return turnedAway
             }
         }
@@ -84,39 +78,35 @@ extension DataLoop {
         return false
     }
 
-<<<<<<< HEAD
     private func backOff(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, until deadline: Instant) {
         listener.pointee.backOff = loop.timers.arm(at: deadline, Token(kind: Kind.acceptTimer, slot: id).raw)
     }
 
-    func resumeAccepting(_ id: SlotID) {
-        guard let listener = listeners.pointer(id) else { return }
-        listener.pointee.backOff = .none
-=======
     /// Resets the client at the head of the queue, with the descriptor that was spared for it. False when nobody waits:
     /// accept4(2) wants a free descriptor before it looks whether somebody does.
-    private func turnAway(_ index: Int) -> Bool {
-        guard case .connection(let descriptor, _) = Socket.accept(from: listeners[index].descriptor) else {
-            listeners[index].isReadable = false
+    private func turnAway(_ listener: UnsafeMutablePointer<Listener>) -> Bool {
+        guard case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) else {
+            listener.pointee.isReadable = false
             return false
         }
-        counters.shed &+= 1
+        counters.count(.shed)
         Socket.resetOnClose(descriptor.raw)
         return true
     }
 
     /// Once a second at the most: a flood of clients is no flood of lines.
-    private func warnOfShedding(_ index: Int, _ error: Errno) {
+    private func warnOfShedding(_ listener: UnsafeMutablePointer<Listener>, _ error: Errno) {
         guard loop.now >= nextSheddingWarning else { return }
         nextSheddingWarning = loop.now + .seconds(1)
         log.warn(
             "turning clients away: raise the limit of open files (ulimit -n) or lower -max-connections",
-            .text("listener", listeners[index].name), .text("error", error.description), .number("shed", counters.shed))
+            .text("listener", listener.pointee.name), .text("error", error.description),
+            .number("shed", counters[.shed]))
     }
 
-    func resumeAccepting(_ index: Int) {
-        listeners[index].isBackingOff = false
->>>>>>> enginetests
+    func resumeAccepting(_ id: SlotID) {
+        guard let listener = listeners.pointer(id) else { return }
+        listener.pointee.backOff = .none
         if spare == nil { spare = Self.openSpare() }
         accept(id)
     }
@@ -128,7 +118,7 @@ extension DataLoop {
 
     func open(_ bound: BoundListener, route: UInt16) {
         let id = listeners.insert(
-            Listener(socket: Descriptor(owning: bound.descriptor), name: bound.name, route: route))
+            Listener(socket: Descriptor(owning: bound.descriptor), name: bound.name, route: route, path: bound.path))
         do throws(Errno) {
             try loop.register(bound.descriptor, Token(kind: Kind.listener, slot: id), .edge)
         } catch {
@@ -144,7 +134,6 @@ extension DataLoop {
             guard let listener = listeners.pointer(id), route == nil || listener.pointee.route == route else {
                 continue
             }
-<<<<<<< HEAD
             let state = routes[Int(listener.pointee.route)]!
             while hasRoom,
                 case .connection(let descriptor, let address) = Socket.accept(from: listener.pointee.socket.raw)
@@ -152,13 +141,8 @@ extension DataLoop {
                 begin(descriptor, address, state)
             }
             if listener.pointee.backOff != .none { loop.timers.cancel(listener.pointee.backOff) }
+            if case .some(let path) = listener.pointee.path { unlink(path) }
             _ = listeners.remove(id)
-=======
-            if case .some(let path) = listeners[index].path { unlink(path) }
-            listeners[index].isOpen = false
-            listeners[index].isReadable = false
-            warren_close(listeners[index].descriptor)
->>>>>>> enginetests
         }
     }
 }

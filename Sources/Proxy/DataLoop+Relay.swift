@@ -13,20 +13,6 @@ extension DataLoop {
         connection.pointee.tunnel.note(readiness, on: side)
         switch connection.pointee.phase {
         case .relaying: relay(slot, connection)
-<<<<<<< HEAD
-=======
-        case .dialling:
-            if side == .back {
-                dialEvent(slot, connection, readiness)
-            } else if readiness.contains(.error) || (readiness.contains(.hangup) && !connection.pointee.client.isUnix) {
-                // The client is gone for good; a half-close (RDHUP alone) still wants its answer. A unix socket hangs up
-                // when its peer closes in order, and what he wrote before is still to be delivered.
-                end(
-                    slot,
-                    .broken(.front, Socket.pendingError(connection.pointee.tunnel.front.descriptor) ?? .connectionReset)
-                )
-            }
->>>>>>> enginetests
         case .resetting: break
         case .lingering: goOnLingering(slot, connection)
         case .handshakingFront: handshakeFront(slot, connection)
@@ -34,7 +20,9 @@ extension DataLoop {
         case .handshakingBack where side == .back: handshakeBack(slot, connection)
         case .dialling, .handshakingBack:
             // The client is gone for good; a half-close (RDHUP alone) still wants its answer.
-            guard !readiness.isDisjoint(with: [.error, .hangup]) else { return }
+            // A unix socket hangs up when its peer closes in order, and what he wrote before is still to be delivered.
+            let isGone = readiness.contains(.hangup) && !connection.pointee.client.isUnix
+            guard readiness.contains(.error) || isGone else { return }
             let error = Socket.pendingError(connection.pointee.tunnel.front.descriptor)
             end(slot, .broken(.front, error ?? .connectionReset))
         }

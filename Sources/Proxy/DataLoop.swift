@@ -46,12 +46,9 @@ final class DataLoop {
     struct Listener: ~Copyable {
         let socket: Descriptor
         let name: String
-<<<<<<< HEAD
         let route: UInt16
-=======
         /// A unix socket's path, which goes before the socket does: while it answers, nobody else takes the path over.
         let path: String?
->>>>>>> enginetests
         var isReadable = false
         /// Whether `acceptQueue` holds this listener.
         var isQueued = false
@@ -62,7 +59,6 @@ final class DataLoop {
     init(worker: Int, settings: LoopSettings, plumbing: WorkerPlumbing) throws(StartFault) {
         self.worker = worker
         self.settings = settings
-<<<<<<< HEAD
         orders = plumbing.orders
         notices = plumbing.notices
         log = plumbing.log
@@ -72,27 +68,13 @@ final class DataLoop {
             try loop.attach(plumbing.orders)
         } catch {
             throw .system(error)
-=======
-        self.orders = orders
-        self.notices = notices
-        self.log = log
-        self.accessLog = accessLog
-        self.listeners = listeners.map { ListenerState(descriptor: $0.descriptor, name: $0.name, path: $0.path) }
-        self.targets = TargetTable(targets)
-        resources = RelayResources(splice: settings.splice, pipeLimit: settings.pipeLimit)
-        spare = Self.openSpare()
-        try loop.attach(orders)
-        for (index, listener) in self.listeners.enumerated() {
-            let slot = SlotID(index: UInt32(index), generation: 1)
-            try loop.register(listener.descriptor, Token(kind: Kind.listener, slot: slot), .edge)
->>>>>>> enginetests
         }
         do throws(TLSFault) {
             engine = try TLSEngine()
         } catch {
             throw .tls(error)
         }
-        resources = RelayResources(splice: settings.splice)
+        resources = RelayResources(splice: settings.splice, pipeLimit: settings.pipeLimit)
         handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond)
         spare = Self.openSpare()
     }

@@ -4,18 +4,9 @@ import Log
 import Reactor
 import TLS
 
-<<<<<<< HEAD
 /// Names a route of a data plane.
 public struct RouteID: Sendable, Hashable {
     let number: UInt16
-=======
-/// A socket that listens already and is about to belong to one data loop.
-struct BoundListener: Sendable {
-    let descriptor: Int32
-    let name: String
-    /// A unix socket's path.
-    let path: String?
->>>>>>> enginetests
 }
 
 /// The data loops of a process, as its control loop holds them: one thread each, reached only through mailboxes.
@@ -102,27 +93,10 @@ public final class DataPlane {
 
     private func bind(_ address: SocketAddress, clientSpeaksFirst: Bool) throws(StartFailure) -> BoundListener {
         do throws(Errno) {
-<<<<<<< HEAD
             let options = Socket.ListenOptions(sharesPort: workers.count > 1, waitsForData: clientSpeaksFirst)
             return BoundListener(
-                descriptor: try Socket.listen(on: address, options).release(), name: address.description)
-=======
-            let loop = try DataLoop(
-                worker: worker, listeners: listeners, targets: targets, settings: settings, orders: orders, log: log,
-                accessLog: accessLog, notices: notices)
-            loop.run()
-        } catch {
-            log.error("a data loop could not start", .number("worker", worker), .text("error", error.description))
-            notices(.ended(worker: worker, ProxyCounters()))
-        }
-    }
-
-    private static func bind(_ address: SocketAddress, shared: Bool) throws(StartFailure) -> BoundListener {
-        do throws(Errno) {
-            let socket = try Socket.listen(on: address, Socket.ListenOptions(sharesPort: shared))
-            return BoundListener(descriptor: socket.release(), name: address.description,
+                descriptor: try Socket.listen(on: address, options).release(), name: address.description,
                 path: address.isUnix ? address.host : nil)
->>>>>>> enginetests
         } catch {
             throw StartFailure(subject: address.description, error: error)
         }

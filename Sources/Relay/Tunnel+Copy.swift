@@ -17,16 +17,11 @@ extension Tunnel {
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
             guard source.hasInput, sink.isWritable else { return false }
             guard left > 0 else { return true }
-<<<<<<< HEAD
-            switch half.path {
-            case .copy: copy(&half, from: &source, to: &sink, &left, &resources, &io)
-            case .splice: splice(&half, from: &source, &resources, &io)
-            case .tls: crypt(&half, from: &source, to: &sink, &left, &resources, &io)
-=======
             if resources.splicePolicy == .always, half.path == .copy, !half.neverSplices { enterSplice(&half) }
-            if half.path == .copy || !splice(&half, from: &source, &resources, &io) {
+            if half.path == .tls {
+                crypt(&half, from: &source, to: &sink, &left, &resources, &io)
+            } else if half.path == .copy || !splice(&half, from: &source, &resources, &io) {
                 copy(&half, from: &source, to: &sink, &left, &resources, &io)
->>>>>>> enginetests
             }
             if half.isFinished { return false }
         }
@@ -104,50 +99,16 @@ extension Tunnel {
     ) -> Int? {
         switch io.receive(source.descriptor, into: bytes) {
         case .bytes(let count):
-            if count < bytes.count, source.shortReadDrains, !source.peerEnded { source.isReadable = false }
+            if count < bytes.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {
+                source.isReadable = false
+            }
             return count
         case .wouldBlock:
             source.isReadable = false
         case .ended:
             half.sourceEnded = true
         case .failed(let error):
-<<<<<<< HEAD
             sourceFailed(&half, .socket(error))
-=======
-            sourceFailed(&half, error)
-        case .bytes(let count):
-            left -= count
-            if count == scratch.count {
-                half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
-                let isBulk = half.fullReads >= RelayResources.fullReadsToSplice
-                if isBulk, resources.splicePolicy == .auto, !half.neverSplices { enterSplice(&half) }
-            } else {
-                half.fullReads = 0
-                if source.shortReadDrains, !source.peerEnded, !source.sawUrgent { source.isReadable = false }
-            }
-            deliver(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &half, to: &sink, &resources, &io)
-        }
-    }
-
-    private static func deliver<IO: StreamIO & ~Copyable>(
-        _ bytes: UnsafeRawBufferPointer, _ half: inout Half, to sink: inout Leg, _ resources: inout RelayResources,
-        _ io: inout IO
-    ) {
-        var taken = 0
-        switch io.send(sink.descriptor, bytes) {
-        case .bytes(let count):
-            taken = count
-            half.bytes += UInt64(count)
-        case .wouldBlock, .ended:
-            break
-        case .failed(let error):
-            sinkFailed(&half, error, &resources)
-            return
-        }
-        if taken < bytes.count {
-            sink.isWritable = false
-            half.backlog.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]), &resources.buffers)
->>>>>>> enginetests
         }
         return nil
     }

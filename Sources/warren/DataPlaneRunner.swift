@@ -14,21 +14,14 @@ enum DataPlaneRunner {
     // A pipe is lent while bytes are in it; streams whose reader is slow keep theirs. 1024 of them hold 1 GiB at most.
     private static let mostPipes = 1024
 
-<<<<<<< HEAD
     /// Serves `route` as `options` say until a signal has ended it; the exit status. `renewal` is asked for the route anew
     /// on SIGHUP and every two seconds; it answers only when something has changed.
     static func run(
         _ command: String, _ options: DataPlaneFlags, _ route: Route, renewal: (any Renewal)? = nil
     ) throws(Flags.Misuse) -> Int32 {
-        let wanted = options.maxConnections * 2 + descriptorsBeside
-        let limit = Limits.descriptors(raisingTo: wanted)
-=======
-    /// Starts what `options` say and runs until a signal has ended it; the exit status.
-    static func run(_ command: String, _ options: DataPlaneFlags) throws(Flags.Misuse) -> Int32 {
         let beside = descriptorsBeside + options.workers * descriptorsEachWorker
         let wanted = options.maxConnections * 2 + beside
         let limit = Limits.descriptors(raisingTo: wanted + 2 * options.workers * (mostPipes - fewestPipes))
->>>>>>> enginetests
         if limit < wanted {
             throw Flags.Misuse(
                 description:
@@ -36,12 +29,8 @@ enum DataPlaneRunner {
                     + "\(limit): raise the limit (ulimit -n \(wanted)) or give -max-connections "
                     + "\(max(1, (limit - beside) / 2))")
         }
-<<<<<<< HEAD
         var settings = options.loop
-=======
-        var settings = options.settings
         settings.pipeLimit = min(mostPipes, fewestPipes + (limit - wanted) / 2 / options.workers)
->>>>>>> enginetests
         settings.maxConnections = (options.maxConnections + options.workers - 1) / options.workers
         if settings.maxHandshakesPerSecond > 0 {
             settings.maxHandshakesPerSecond = max(1, settings.maxHandshakesPerSecond / options.workers)

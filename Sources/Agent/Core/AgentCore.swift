@@ -51,7 +51,8 @@ package final class AgentCore {
         package var isPortFree: @Sendable (Int) -> Bool
 
         package init(
-            nodeID: String, executable: String, isRoot: Bool, isPortFree: @escaping @Sendable (Int) -> Bool = { _ in true }
+            nodeID: String, executable: String, isRoot: Bool,
+            isPortFree: @escaping @Sendable (Int) -> Bool = { _ in true }
         ) {
             self.isPortFree = isPortFree
             self.nodeID = nodeID
