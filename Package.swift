@@ -41,13 +41,18 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
         room(
             "AgentShell",
             ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
+        proof(of: "AgentShell", ["Agent", "HTTP", "HTTPTransport", "JSON", "Mesh", "Reactor", "Kernel", "Log", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room("DNS"),
+        .testTarget(
+            name: "DNSTests", dependencies: ["DNS"], exclude: ["Recordings"], swiftSettings: house),
         room("Store", ["CSQLite"]),
         proof(of: "Store", ["CSQLite"]),
         room("Kernel", ["CWarren"]),

@@ -85,11 +85,6 @@ extension Persisted {
         case "sidecar": self = .sidecar(id: record.key, record.value)
         case "intention": self = .intention(id: record.key, record.value)
         case "authority": self = .authority(record.value)
-        case "config-entry":
-            guard let slash = record.key.firstIndex(of: "/") else { return nil }
-            self = .configEntry(
-                kind: String(record.key[..<slash]), name: String(record.key[record.key.index(after: slash)...]),
-                record.value)
         default: return nil
         }
     }
@@ -111,8 +106,7 @@ extension Persisted {
         case .checkState(let id, let bytes): set("check-state", id, bytes)
         case .sidecar(let id, let bytes): set("sidecar", id, bytes)
         case .intention(let id, let bytes): set("intention", id, bytes)
-        case .authority(let bytes): set("authority", "", bytes)
-        case .configEntry(let kind, let name, let bytes): set("config-entry", kind + "/" + name, bytes)
+        case .authority(let bytes): set("authority", "built-in", bytes)
         case .index(let value): batch.index = max(batch.index ?? 0, value)
         }
     }

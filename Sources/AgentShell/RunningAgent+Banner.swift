@@ -2,9 +2,11 @@ import Agent
 import Mesh
 
 extension RunningAgent {
-    /// What the agent says of itself when it has started, as Consul 1.9 lays it out.
+    /// What the agent says of itself when it has started, as Consul 1.9 lays it out; nothing where the log
+    /// is JSON, for a machine to read.
     package var banner: String {
         let configuration = core.configuration
+        if configuration.logsJSON { return "" }
         let ports = configuration.ports
         let clients = configuration.clientAddresses.joined(separator: " ")
         return """

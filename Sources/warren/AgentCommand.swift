@@ -1,6 +1,6 @@
 import Agent
 import AgentShell
-import Glibc
+import JSON
 import Kernel
 import Log
 import Mesh
@@ -56,8 +56,6 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
     defer { keeper.close() }
     let folder = data.isEmpty ? try SidecarFolder.passing() : try SidecarFolder.lasting(in: data)
     defer { folder.removeIfPassing() }
-    let pidFile = try PIDFile(configuration.pidFile)
-    defer { pidFile.remove() }
 
     let loop: ControlLoop
     do throws(Errno) {
@@ -77,6 +75,10 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
     } catch {
         throw AgentFault("cannot receive signals: \(error)")
     }
+    try agent.listen()
+    // Behind the ports: an agent that finds them taken must not touch the other's file.
+    let pidFile = try PIDFile(configuration.pidFile)
+    defer { pidFile.remove() }
     try agent.start()
     log.open(banner: agent.banner)
     loop.run()
@@ -86,13 +88,16 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
 private enum ServeFlags {
     /// Flags of Consul's that concern what this agent does not have: accepted, and said in the log to change nothing.
     static let idleValues = [
-        "bootstrap-expect", "encrypt", "join", "join-wan", "non-voting-server", "protocol", "raft-protocol",
+        "bootstrap-expect", "encrypt", "join", "join-wan", "protocol", "raft-protocol",
         "retry-interval", "retry-interval-wan", "retry-join", "retry-join-wan", "retry-max", "retry-max-wan",
         "segment", "serf-lan-bind", "serf-wan-bind", "serf-lan-port", "serf-wan-port", "server-port", "ui-dir",
-        "ui-content-path", "config-format", "https-port", "grpc-port", "alt-domain",
+        "ui-content-path", "config-format", "https-port", "grpc-port", "alt-domain", "primary-gateway", "log-file",
+        "log-rotate-bytes", "log-rotate-duration", "log-rotate-max-files", "allow-write-http-from",
+        "serf-lan-allowed-cidrs", "serf-wan-allowed-cidrs",
     ]
     static let idleToggles = [
-        "bootstrap", "disable-host-node-id", "disable-keyring-file", "rejoin", "syslog", "disable-update-check",
+        "bootstrap", "disable-host-node-id", "disable-keyring-file", "non-voting-server", "read-replica", "rejoin",
+        "syslog",
     ]
 
     static func declare(_ flags: inout Flags) {
@@ -100,10 +105,12 @@ private enum ServeFlags {
         flags.value("advertise-wan", "address", "The address to show on the WAN, instead of -advertise's.")
         flags.value("bind", "address", "The address sidecars accept connections on. The default is 0.0.0.0.")
         flags.value("client", "address", "The address HTTP and DNS listen on. The default is 127.0.0.1.")
+        flags.value("check_output_max_size", "bytes", "How much of a check's output is kept. The default is 4096.")
         flags.list("config-dir", "path", "A folder whose .json files are read, in the order of their names.")
         flags.list("config-file", "path", "A file to read.")
         flags.value("data-dir", "path", "The folder for what must outlive the process.")
         flags.value("datacenter", "name", "The datacenter. The default is dc1.")
+        flags.value("default-query-time", "duration", "How long a query without a wait blocks. The default is 300s.")
         flags.toggle("dev", "Starts a development agent: nothing is kept, everything is on loopback.")
         flags.value("dns-port", "port", "The port for DNS; 0 switches it off. The default is 8600.")
         flags.value("domain", "name", "The domain DNS answers for. The default is consul.")
@@ -113,6 +120,7 @@ private enum ServeFlags {
         flags.value("http-port", "port", "The port for HTTP; 0 switches it off. The default is 8500.")
         flags.value("log-level", "level", "trace, debug, info, warn or err. The default is info, with -dev debug.")
         flags.toggle("log-json", "Writes the log as JSON.")
+        flags.value("max-query-time", "duration", "How long a query blocks at most. The default is 600s.")
         flags.value("node", "name", "The node's name. The default is the host's.")
         flags.value("node-id", "uuid", "The node's id. The default is the one in the data folder, or a new one.")
         flags.list("node-meta", "key:value", "A fact about the node.")
@@ -144,7 +152,7 @@ private enum ServeFlags {
         read.domain = flags.text("domain")
         read.enablesScriptChecks = toggle(flags, "enable-script-checks")
         read.enablesLocalScriptChecks = toggle(flags, "enable-local-script-checks")
-        read.fragments = flags.texts("hcl")
+        read.fragments = try fragments(flags) + flags.texts("hcl")
         read.httpPort = try port(flags, "http-port")
         read.logLevel = flags.text("log-level")
         read.logsJSON = toggle(flags, "log-json")
@@ -158,6 +166,21 @@ private enum ServeFlags {
         let paths = flags.texts(ofAny: "config-dir", "config-file")
         let idle = (idleValues + idleToggles).filter(flags.isGiven).sorted().map { "-\($0)" }
         return ConfigurationSources(paths: paths, flags: read, idleFlags: idle)
+    }
+
+    /// Flags that are files' keys and nothing more.
+    private static func fragments(_ flags: Flags) throws(AgentFault) -> [String] {
+        var keys = Object()
+        if let text = flags.text("check_output_max_size") {
+            guard let bytes = Int(text), bytes > 0 else {
+                throw AgentFault("invalid value \"\(text)\" for flag -check_output_max_size: want a number of bytes")
+            }
+            keys.append("check_output_max_size", .number(bytes))
+        }
+        for (flag, key) in [("default-query-time", "default_query_time"), ("max-query-time", "max_query_time")] {
+            if let text = flags.text(flag) { keys.append(key, .string(text)) }
+        }
+        return keys.isEmpty ? [] : [String(decoding: Value.object(keys).bytes(), as: UTF8.self)]
     }
 
     private static func toggle(_ flags: Flags, _ name: String) -> Bool? {

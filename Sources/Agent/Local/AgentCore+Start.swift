@@ -74,6 +74,9 @@ extension AgentCore {
             }
         }
         for check in configuration.checks {
+            if !check.args.isEmpty && configuration.scriptChecks == .off {
+                throw StartError(description: "Failed to register check '\(check.name)': \(Self.scriptsDisabled)")
+            }
             if let problem = check.problem() {
                 throw StartError(description: "Failed to register check '\(check.name)': \(problem)")
             }
