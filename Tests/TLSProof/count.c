@@ -14,25 +14,41 @@ extern void *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 static __thread uint64_t allocations __attribute__((tls_model("initial-exec")));
+static __thread int64_t in_use __attribute__((tls_model("initial-exec")));
 
 uint64_t proof_allocations(void) {
     return allocations;
 }
 
+int64_t proof_heap_in_use(void) {
+    return in_use;
+}
+
 #if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-void *malloc(size_t size) {
+extern void __libc_free(void *memory);
+
+static void *taken(void *memory) {
     allocations++;
-    return __libc_malloc(size);
+    if (memory != NULL) in_use += (int64_t)malloc_usable_size(memory);
+    return memory;
+}
+
+void *malloc(size_t size) {
+    return taken(__libc_malloc(size));
 }
 
 void *calloc(size_t count, size_t size) {
-    allocations++;
-    return __libc_calloc(count, size);
+    return taken(__libc_calloc(count, size));
 }
 
 void *realloc(void *old, size_t size) {
-    allocations++;
-    return __libc_realloc(old, size);
+    if (old != NULL) in_use -= (int64_t)malloc_usable_size(old);
+    return taken(__libc_realloc(old, size));
+}
+
+void free(void *memory) {
+    if (memory != NULL) in_use -= (int64_t)malloc_usable_size(memory);
+    __libc_free(memory);
 }
 
 /* Swift asks for alignments above 16 through one of these two. */
@@ -47,11 +63,6 @@ void *aligned_alloc(size_t alignment, size_t size) {
     return __libc_memalign(alignment, size);
 }
 #endif
-
-size_t proof_heap_in_use(void) {
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-}
 
 double proof_cpu_microseconds(void) {
     struct timespec time;
