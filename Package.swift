@@ -22,7 +22,11 @@ func proof(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let package = Package(
     name: "warren",
     products: [
-        .executable(name: "warren", targets: ["warren"])
+        .executable(name: "warren", targets: ["warren"]),
+        // For Benchmarks/, a package of its own, which drives the engine's modules from outside.
+        .library(
+            name: "WarrenEngine",
+            targets: ["CWarren", "Kernel", "Reactor", "Relay", "TLS", "PKI", "HTTP", "JSON", "Mesh"]),
     ],
     targets: [
         .target(
@@ -30,24 +34,47 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2", "-fno-strict-aliasing"])],
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         room("HTTP"),
-        room("Mesh"),
+        room("Gzip", ["CZlib"]),
+        room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
+        room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
+        room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        room(
+            "AgentShell",
+            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
+        proof(of: "AgentShell", ["Agent", "HTTP", "HTTPTransport", "JSON", "Mesh", "Reactor", "Kernel", "Log", "Store"]),
+        .testTarget(
+            name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
+            exclude: ["Recordings", "Configurations"], swiftSettings: house),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room("DNS"),
+        .testTarget(
+            name: "DNSTests", dependencies: ["DNS"], exclude: ["Recordings"], swiftSettings: house),
+        room("Store", ["CSQLite"]),
+        proof(of: "Store", ["CSQLite"]),
         room("Kernel", ["CWarren"]),
         room("Reactor", ["Kernel", "CWarren"]),
-        room("Relay", ["Kernel"]),
+        room("Relay", ["TLS", "Kernel"]),
         room("Log", ["Kernel", "CWarren"]),
-        room("Proxy", ["Relay", "Reactor", "Kernel", "Log", "CWarren"]),
+        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
+        room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
         .target(
-            name: "TLSProof", path: "Tests/TLSProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
-            linkerSettings: [.linkedLibrary("crypto")]
+            name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
+            cSettings: [
+                .headerSearchPath("../../Sources/CWarren"), .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"]),
+            ],
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         proof(of: "TLS", ["TLSProof"]),
         room("PKI", ["CWarren"]),
         proof(of: "PKI", ["CWarren"]),
         proof(of: "HTTP"),
+        proof(of: "Gzip", ["CZlib"]),
+        proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
         proof(of: "Kernel"),
@@ -57,6 +84,9 @@ let package = Package(
         proof(of: "Proxy", ["Kernel"]),
         proof(of: "warren", ["Kernel", "Log", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
-        .executableTarget(name: "warren", dependencies: ["Proxy", "Relay", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(
+            name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",
+            swiftSettings: house),
+        .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

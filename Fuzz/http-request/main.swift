@@ -60,7 +60,8 @@ func read(_ wire: UnsafeRawBufferPointer, _ limits: ParserLimits, _ size: (Int) 
                 case .head(let head):
                     reading.messages.append(Message(head: head))
                 case .body(let range):
-                    precondition(!range.isEmpty && range.lowerBound >= before && range.upperBound <= at, "a stray range")
+                    precondition(
+                        !range.isEmpty && range.lowerBound >= before && range.upperBound <= at, "a stray range")
                     reading.messages[reading.messages.count - 1].body += piece[range]
                 case .end(let trailers):
                     reading.messages[reading.messages.count - 1].trailers = trailers
@@ -80,7 +81,8 @@ func check(_ message: Message, _ limits: ParserLimits) {
     precondition(message.body.count <= limits.bodyBytes && head.headers.fields.count <= limits.fields, "over a limit")
     for field in head.headers.fields {
         precondition(!field.value.utf8.contains { $0 == 13 || $0 == 10 || $0 == 0 }, "a line break in a value")
-        precondition(!field.name.isEmpty && !field.name.utf8.contains { $0 <= 32 || $0 == 58 || $0 > 126 }, "a bad name")
+        precondition(
+            !field.name.isEmpty && !field.name.utf8.contains { $0 <= 32 || $0 == 58 || $0 > 126 }, "a bad name")
     }
     let codings = head.headers.values("Transfer-Encoding")
     let lengths = head.headers.values("Content-Length")

@@ -72,7 +72,8 @@ func read(_ wire: UnsafeRawBufferPointer, methods: UInt8, _ size: (Int) -> Int) 
                 case .head(let head):
                     reading.messages.append(Message(head: head))
                 case .body(let range):
-                    precondition(!range.isEmpty && range.lowerBound >= before && range.upperBound <= at, "a stray range")
+                    precondition(
+                        !range.isEmpty && range.lowerBound >= before && range.upperBound <= at, "a stray range")
                     reading.messages[reading.messages.count - 1].body += piece[range]
                 case .end(let trailers):
                     reading.messages[reading.messages.count - 1].trailers = trailers

@@ -1,8 +1,6 @@
 #include "pki_internal.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,12 +30,6 @@ void warren_pki_reason(char *text, size_t size) {
 }
 
 void warren_wipe(void *bytes, size_t size) { explicit_bzero(bytes, size); }
-
-int warren_random_bytes(uint8_t *bytes, size_t size) {
-    ERR_clear_error();
-    if (size > INT32_MAX) return WARREN_PKI_TOO_LARGE;
-    return RAND_bytes(bytes, (int)size) == 1 ? 0 : WARREN_PKI_OPENSSL;
-}
 
 int warren_sha256(const uint8_t *bytes, size_t size, uint8_t digest[32]) {
     ERR_clear_error();

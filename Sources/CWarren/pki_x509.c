@@ -62,7 +62,9 @@ int warren_x509_facts(X509 *certificate, struct warren_x509_facts *out) {
         if (eku & XKU_SSL_SERVER) out->eku |= WARREN_EKU_SERVER;
         if (eku & XKU_SSL_CLIENT) out->eku |= WARREN_EKU_CLIENT;
         if (eku & XKU_ANYEKU) out->eku |= WARREN_EKU_ANY;
-        if (eku & ~(uint32_t)(XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_ANYEKU)) out->eku |= WARREN_EKU_OTHER;
+        /* libcrypto sets no bit for purposes it does not know itself. */
+        const uint32_t named = XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_ANYEKU;
+        if (eku == 0 || (eku & ~named) != 0) out->eku |= WARREN_EKU_OTHER;
     }
     return 0;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls_internal.h"
+#include "record.h"
 
 static const char groups[] = "X25519:P-256:P-384:P-521";
 static const char suites_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
@@ -33,6 +33,15 @@ static X509 *read_certificate(warren_tls_engine *engine, BIO *pem) {
     return certificate;
 }
 
+static X509_CRL *read_crl(warren_tls_engine *engine, BIO *pem) {
+    X509_CRL *crl = X509_CRL_new_ex(engine->library, NULL);
+    if (crl != NULL && PEM_read_bio_X509_CRL(pem, &crl, no_passphrase, NULL) == NULL) {
+        X509_CRL_free(crl);
+        return NULL;
+    }
+    return crl;
+}
+
 /* PEM readers say "no start line" when nothing more comes; anything else is a broken text. */
 static int is_end_of_pem(void) {
     unsigned long code = ERR_peek_last_error();
@@ -44,7 +53,7 @@ static int is_end_of_pem(void) {
 static int use_identity(warren_tls_context *context, const warren_tls_config *config, warren_tls_fault *fault) {
     warren_tls_engine *engine = context->engine;
     const char *what = NULL;
-    EVP_PKEY *key = NULL;
+    EVP_PKEY *key = NULL, *read = NULL;
     X509 *certificate = NULL;
     BIO *chain = BIO_new_mem_buf(config->chain, (int)config->chain_length);
     BIO *secret = BIO_new_mem_buf(config->key, (int)config->key_length);
@@ -72,9 +81,15 @@ static int use_identity(warren_tls_context *context, const warren_tls_config *co
         what = "certificate chain: a PEM block does not parse";
         goto done;
     }
-    key = PEM_read_bio_PrivateKey_ex(secret, NULL, no_passphrase, NULL, engine->library, NULL);
-    if (key == NULL) {
+    read = PEM_read_bio_PrivateKey_ex(
+        secret, NULL, no_passphrase, NULL, warren_tls_library_whole(engine->libraries), NULL);
+    if (read == NULL) {
         what = "private key: no usable PEM key (a key with a passphrase cannot be used)";
+        goto done;
+    }
+    key = warren_tls_library_adopt(engine->libraries, read);
+    if (key == NULL) {
+        what = "private key: EC, RSA and Ed25519 keys can be used, this is another kind";
         goto done;
     }
     if (SSL_CTX_use_PrivateKey(context->ssl, key) != 1 || SSL_CTX_check_private_key(context->ssl) != 1)
@@ -83,6 +98,7 @@ done:
     if (what != NULL) warren_tls_describe(fault, WARREN_TLS_CONFIGURATION, what);
     X509_free(certificate);
     EVP_PKEY_free(key);
+    EVP_PKEY_free(read);
     BIO_free(chain);
     BIO_free(secret);
     return what == NULL ? 0 : -1;
@@ -128,7 +144,7 @@ static int use_trust(warren_tls_context *context, const warren_tls_config *confi
         what = count == 0 ? "roots: no PEM certificate found" : "roots: a PEM block does not parse";
         goto done;
     }
-    for (count = 0; (crl = PEM_read_bio_X509_CRL(crls, NULL, no_passphrase, NULL)) != NULL; count++) {
+    for (count = 0; (crl = read_crl(engine, crls)) != NULL; count++) {
         uint8_t *der = NULL;
         int length = i2d_X509_CRL(crl, &der);
         if (digest_der(digest, der, length) != 0 || X509_STORE_add_crl(store, crl) != 1) {
@@ -188,6 +204,7 @@ static int use_policy(warren_tls_context *context, const warren_tls_config *conf
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ssl, 8);
     SSL_CTX_set_cert_verify_callback(ssl, warren_tls_verify, context);
+    SSL_CTX_set_msg_callback(ssl, warren_record_note_message);
     if (SSL_CTX_set_min_proto_version(ssl, config->minimum_version) != 1
         || SSL_CTX_set_max_proto_version(ssl, config->maximum_version) != 1
         || SSL_CTX_set1_groups_list(ssl, groups) != 1 || SSL_CTX_set_ciphersuites(ssl, suites_13) != 1

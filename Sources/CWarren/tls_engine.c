@@ -1,20 +1,32 @@
 /* What the sessions of one loop share, and the clock they judge certificates by. */
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "tls_internal.h"
+#include "record.h"
+
+/* RFC 8446 section 5.5 allows 2^24.5 full records under one AES-GCM key. */
+enum { UPDATE_AFTER = 1 << 23 };
 
 warren_tls_engine *warren_tls_engine_new(int accelerator, uint32_t keyed_slots, uint64_t update_after) {
-    (void)accelerator, (void)keyed_slots, (void)update_after;
     warren_tls_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return NULL;
     engine->references = 1;
+    engine->update_after = update_after != 0 ? update_after : UPDATE_AFTER;
+    engine->libraries = warren_tls_library_new();
+    if (engine->libraries == NULL) {
+        warren_tls_engine_release(engine);
+        return NULL;
+    }
+    engine->library = warren_tls_library_context(engine->libraries);
     engine->sha256 = EVP_MD_fetch(engine->library, "SHA2-256", NULL);
     engine->sha384 = EVP_MD_fetch(engine->library, "SHA2-384", NULL);
     engine->ticket_cipher = EVP_CIPHER_fetch(engine->library, "AES-256-CBC", NULL);
     engine->digest = EVP_MD_CTX_new();
-    if (engine->sha256 == NULL || engine->sha384 == NULL || engine->ticket_cipher == NULL || engine->digest == NULL) {
+    engine->inner = EVP_MD_CTX_new();
+    if (engine->sha256 == NULL || engine->sha384 == NULL || engine->ticket_cipher == NULL || engine->digest == NULL
+        || engine->inner == NULL || warren_aead_setup(engine, accelerator, keyed_slots) != 0) {
         warren_tls_engine_release(engine);
         return NULL;
     }
@@ -23,10 +35,13 @@ warren_tls_engine *warren_tls_engine_new(int accelerator, uint32_t keyed_slots, 
 
 void warren_tls_engine_release(warren_tls_engine *engine) {
     if (engine == NULL || --engine->references != 0) return;
+    warren_aead_free(engine);
     EVP_MD_CTX_free(engine->digest);
+    EVP_MD_CTX_free(engine->inner);
     EVP_CIPHER_free(engine->ticket_cipher);
     EVP_MD_free(engine->sha256);
     EVP_MD_free(engine->sha384);
+    warren_tls_library_free(engine->libraries);
     free(engine);
 }
 
@@ -35,8 +50,7 @@ void warren_tls_engine_set_time(warren_tls_engine *engine, int64_t now) {
 }
 
 const char *warren_tls_engine_aead(const warren_tls_engine *engine) {
-    (void)engine;
-    return "libcrypto";
+    return engine->accelerator != NULL ? engine->accelerator->name : warren_aead_libcrypto.name;
 }
 
 int64_t warren_tls_now(const warren_tls_engine *engine) {
@@ -49,4 +63,10 @@ int warren_tls_sha256(warren_tls_engine *engine, const void *bytes, size_t count
             && EVP_DigestFinal_ex(engine->digest, out, NULL) == 1
         ? 0
         : -1;
+}
+
+const char *warren_openssl_version(void) { return OpenSSL_version(OPENSSL_VERSION); }
+
+void warren_tls_wipe(void *bytes, size_t count) {
+    if (bytes != NULL) OPENSSL_cleanse(bytes, count);
 }

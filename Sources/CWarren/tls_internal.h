@@ -52,11 +52,45 @@ struct warren_tls_peer {
     uint8_t blob[];                               /* the leaf's DER comes first */
 };
 
+/* What protects one direction of a detached session. */
+struct record_direction {
+    uint8_t secret[48];   /* application traffic secret, 32 or 48 bytes */
+    uint8_t key[32];      /* 16 or 32 bytes */
+    uint8_t iv[12];
+    uint32_t slot;        /* where the engine last expanded the key; good only if the slot's owner is `number` */
+    uint64_t number;      /* of this key, unique in its engine */
+    uint64_t sequence;    /* of the next record */
+};
+
+struct record_state {
+    struct record_direction reading, writing;
+    uint8_t *spill;               /* plain bytes of a record that was larger than the caller's room; else NULL */
+    uint32_t spill_at, spill_count;
+    uint32_t message_left;        /* bytes of a handshake message still to come; it may span records */
+    uint8_t message[5];           /* its first bytes */
+    uint8_t message_count;        /* how many of them are here */
+    uint8_t kind;                 /* enum aead_kind */
+    uint8_t owes_update;          /* 0 none, 1 KeyUpdate, 2 KeyUpdate that asks for one back */
+    uint8_t empty_records;        /* in a row that brought no data */
+    uint8_t have_reading, have_writing; /* secrets seen in the key log */
+};
+
+struct aead_slot;
+struct aead_ops;
+
 struct warren_tls_engine {
-    OSSL_LIB_CTX *library;
+    struct warren_tls_library *libraries;
+    OSSL_LIB_CTX *library;        /* the narrow one */
     EVP_MD *sha256, *sha384;
     EVP_MD_CTX *digest;           /* scratch */
     EVP_CIPHER *ticket_cipher;
+    EVP_CIPHER *aead[3];          /* by enum aead_kind */
+    EVP_MD_CTX *inner;            /* scratch for HMAC */
+    const struct aead_ops *accelerator; /* for AES-GCM; NULL: libcrypto */
+    struct aead_slot *slots;
+    uint32_t slot_count, slots_used, slot_hand;
+    uint64_t key_number;          /* of the last key made */
+    uint64_t update_after;        /* records under one key before we replace it */
     int64_t test_time;
     uint64_t turn;
     uint32_t references;          /* the owner's and one per context */
@@ -84,7 +118,7 @@ struct warren_tls_context {
 
 struct warren_tls_session {
     warren_tls_context *context;
-    SSL *ssl;                     /* NULL once records are detached */
+    SSL *ssl;                     /* NULL once detached, except on a client that still waits for a ticket */
     warren_tls_peer *peer;
     char *alpn, *server_name;
     uint8_t *resumption_key;      /* 32 bytes, client that wants to resume; else NULL */
@@ -92,13 +126,28 @@ struct warren_tls_session {
     warren_window *input;         /* valid only during a call */
     warren_sink *output;
     int64_t verified_at, good_until;
+    struct record_state records;
+    uint64_t openssl_sealed;      /* records OpenSSL wrote under the application key */
     uint16_t version, cipher, group;
-    uint8_t complete, resumed, peer_closed, closed, dead, started;
+    uint8_t complete, resumed, peer_closed, closed, dead, started, detached, rekeyed;
+    uint8_t logging;     /* between the server's Finished and the second application secret */
     uint8_t fault_waits; /* met after bytes that had to be delivered first; the next call throws it */
 };
 
+/* Gives OpenSSL's session back without hurting what can be resumed from it. */
+WARREN_HIDDEN void warren_tls_free_ssl(warren_tls_session *session);
 WARREN_HIDDEN int64_t warren_tls_now(const warren_tls_engine *engine);
 WARREN_HIDDEN int warren_tls_sha256(warren_tls_engine *engine, const void *bytes, size_t count, uint8_t out[32]);
+
+/* tls_library.c */
+struct warren_tls_library;
+WARREN_HIDDEN struct warren_tls_library *warren_tls_library_new(void);
+WARREN_HIDDEN void warren_tls_library_free(struct warren_tls_library *library);
+/* For TLS: knows the public keys of certificates and nothing else that has to be decoded. */
+WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library);
+/* For reading key files: everything OpenSSL's default provider has. */
+WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library);
+WARREN_HIDDEN EVP_PKEY *warren_tls_library_adopt(struct warren_tls_library *library, EVP_PKEY *key);
 
 /* tls_bio.c */
 WARREN_HIDDEN BIO *warren_tls_bio_new(warren_tls_session *session);
@@ -118,6 +167,7 @@ WARREN_HIDDEN int64_t warren_tls_time_of(const ASN1_TIME *time);
 /* tls_resume.c */
 WARREN_HIDDEN int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity);
 WARREN_HIDDEN void warren_tls_resume_offer(warren_tls_session *session);
+WARREN_HIDDEN void warren_tls_resume_renew(warren_tls_session *session);
 WARREN_HIDDEN void warren_tls_resume_free(warren_tls_context *context);
 
 #endif

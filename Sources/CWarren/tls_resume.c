@@ -138,7 +138,10 @@ static SSL_TICKET_RETURN redeem(
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     session->verified_at = provenance.verified_at;
     session->good_until = provenance.good_until;
-    return SSL_TICKET_RETURN_USE_RENEW;
+    /* RFC 8446 appendix C.4 wants a ticket used once. Those of TLS 1.2 are for many uses; a new one is due when the key
+     * of this one is on its way out. */
+    return SSL_version(ssl) == TLS1_3_VERSION || status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW
+                                                                                    : SSL_TICKET_RETURN_USE;
 }
 
 /* --- the client's sessions ------------------------------------------------------------------------------------------ */
@@ -177,6 +180,14 @@ static int keep(SSL *ssl, SSL_SESSION *state) {
     entry->used = ++context->engine->turn;
     context->counters.sessions_kept++;
     return 1;
+}
+
+/* When a TLS 1.2 server renews the ticket in a resumed handshake, OpenSSL marks the old session as spent and tells nobody
+ * of the new one. */
+void warren_tls_resume_renew(warren_tls_session *session) {
+    if (session->context->server || !session->resumed || session->version == TLS1_3_VERSION) return;
+    SSL_SESSION *state = SSL_get1_session(session->ssl);
+    if (state != NULL && keep(session->ssl, state) == 0) SSL_SESSION_free(state);
 }
 
 void warren_tls_resume_offer(warren_tls_session *session) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls_internal.h"
+#include "record.h"
 
 enum {
     LARGEST_PLAIN = 16384,
@@ -47,7 +47,7 @@ failed:
     return NULL;
 }
 
-static void free_ssl(warren_tls_session *session) {
+void warren_tls_free_ssl(warren_tls_session *session) {
     if (session->ssl == NULL) return;
     /* Without this OpenSSL takes the missing close_notify for an accident and spoils the kept session for resumption. */
     if (!session->dead) SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -57,7 +57,8 @@ static void free_ssl(warren_tls_session *session) {
 
 void warren_tls_session_free(warren_tls_session *session) {
     if (session == NULL) return;
-    free_ssl(session);
+    warren_tls_free_ssl(session);
+    warren_record_end(session);
     warren_tls_peer_release(session->peer);
     warren_tls_context_release(session->context);
     free(session->alpn);
@@ -123,12 +124,18 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
     session->input = input;
     session->output = output;
     ERR_clear_error();
+    /* A ticket is decoded in the thread's default library context whatever the SSL_CTX says (OpenSSL before 3.2). */
+    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(session->context->engine->library);
+    SSL_CTX_set_keylog_callback(session->context->ssl, session->logging ? warren_record_note_secret : NULL);
     int result = SSL_do_handshake(session->ssl);
+    OSSL_LIB_CTX_set0_default(before);
     int outcome;
     if (result == 1) {
         if (learn(session) == 0) {
             session->complete = 1;
             outcome = WARREN_TLS_COMPLETE;
+            warren_tls_resume_renew(session);
+            if (session->context->records != WARREN_TLS_RECORDS_ATTACHED) (void)warren_record_detach(session);
         } else {
             outcome = warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "the peer's certificate could not be read");
         }
@@ -149,6 +156,15 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
 }
 
 /* --- records ----------------------------------------------------------------------------------------------------- */
+
+/* The caller's mistake, not the peer's: it hears of it, and the session goes on. */
+static int misused(warren_tls_session *session, const char *how) {
+    warren_tls_fault *fault = &session->context->fault;
+    fault->reason = WARREN_TLS_INTERNAL;
+    fault->alert = -1;
+    snprintf(fault->detail, sizeof fault->detail, "%s", how);
+    return -1;
+}
 
 static int open_attached(warren_tls_session *session, uint8_t *to, size_t room, size_t *count) {
     while (*count < room) {
@@ -175,8 +191,7 @@ int warren_tls_open(
         session->fault_waits = 0;
         return -1;
     }
-    if (!session->complete)
-        return warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "open before the handshake was complete");
+    if (!session->complete) return misused(session, "open before the handshake was complete");
     if (session->peer_closed) {
         /* RFC 8446 section 6.1: data after a closure alert must be ignored. */
         input->base += input->count;
@@ -185,7 +200,8 @@ int warren_tls_open(
     }
     session->input = input;
     session->output = output;
-    int outcome = open_attached(session, to, room, count);
+    int outcome = session->detached ? warren_record_open(session, to, room, count)
+                                    : open_attached(session, to, room, count);
     session->input = NULL;
     session->output = NULL;
     if (outcome >= 0) return outcome;
@@ -195,8 +211,20 @@ int warren_tls_open(
     return WARREN_TLS_FULL;
 }
 
+/* OpenSSL refuses to begin an update while it answers one of the peer's; then ours waits for the next record. */
+static void begin_update(warren_tls_session *session) {
+    SSL *ssl = session->ssl;
+    if (!SSL_is_init_finished(ssl) || SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE) return;
+    int request = session->records.owes_update == 2;
+    ERR_clear_error();
+    if (SSL_key_update(ssl, request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+        session->records.owes_update = 0;
+    ERR_clear_error();
+}
+
 static int seal_attached(warren_tls_session *session, const uint8_t *plain, size_t length, size_t *consumed) {
     warren_sink *output = session->output;
+    if (session->records.owes_update != 0) begin_update(session);
     while (*consumed < length) {
         size_t room = output->capacity - output->count;
         size_t take = length - *consumed;
@@ -223,12 +251,12 @@ int warren_tls_seal(
     *consumed = 0;
     if (session->dead) return -1;
     if (!session->complete || session->closed)
-        return warren_tls_fail(session, WARREN_TLS_INTERNAL, -1,
-            session->closed ? "seal after close_notify" : "seal before the handshake was complete");
+        return misused(session, session->closed ? "seal after close_notify" : "seal before the handshake was complete");
     warren_window none = {NULL, 0};
     session->input = &none;
     session->output = output;
-    int outcome = seal_attached(session, plain, length, consumed);
+    int outcome = session->detached ? warren_record_seal(session, plain, length, consumed)
+                                    : seal_attached(session, plain, length, consumed);
     session->input = NULL;
     session->output = NULL;
     return outcome;
@@ -242,27 +270,41 @@ int warren_tls_close_notify(warren_tls_session *session, warren_sink *output) {
     warren_window none = {NULL, 0};
     session->input = &none;
     session->output = output;
-    ERR_clear_error();
-    int result = SSL_shutdown(session->ssl);
+    int result;
+    if (session->detached) {
+        result = warren_record_alert(session, 1, ALERT_CLOSE_NOTIFY);
+        if (result != 0) warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "close_notify could not be sealed");
+    } else {
+        ERR_clear_error();
+        result = SSL_shutdown(session->ssl);
+        if (result < 0) warren_tls_fail_from_openssl(session);
+    }
     session->input = NULL;
     session->output = NULL;
-    if (result < 0) return warren_tls_fail_from_openssl(session);
+    if (result < 0) return -1;
     session->closed = 1;
     return 1;
 }
 
 void warren_tls_refuse(warren_tls_session *session, int alert, warren_sink *output) {
-    (void)alert;
     if (session->dead) return;
-    /* OpenSSL has no call that sends an alert of ours; close_notify at least ends the stream as TLS. */
-    (void)warren_tls_close_notify(session, output);
-    warren_tls_fail(session, WARREN_TLS_REFUSED, -1, "we refused this peer");
+    session->input = NULL;
+    session->output = output;
+    /* OpenSSL has no call that sends an alert of ours, but where the secrets are known we can seal one ourselves. Over TLS
+     * 1.2 close_notify at least ends the stream as TLS. */
+    if (session->complete && !session->closed
+        && (session->detached || (output->capacity > output->count && warren_record_detach(session) == 0)))
+        (void)warren_record_alert(session, 2, alert);
+    else
+        (void)warren_tls_close_notify(session, output);
+    session->output = NULL;
+    warren_tls_fail(session, WARREN_TLS_REFUSED, alert, "we refused this peer");
 }
 
 int warren_tls_update_keys(warren_tls_session *session, int request) {
-    if (session->dead || !session->complete || session->version != TLS1_3_VERSION) return -1;
-    ERR_clear_error();
-    return SSL_key_update(session->ssl, request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1 ? 0 : -1;
+    if (session->dead || session->closed || !session->complete || session->version != TLS1_3_VERSION) return -1;
+    if (session->records.owes_update != 2) session->records.owes_update = request ? 2 : 1;
+    return 0;
 }
 
 /* --- reading the state ------------------------------------------------------------------------------------------- */
@@ -276,7 +318,7 @@ int warren_tls_is_complete(const warren_tls_session *session) {
 }
 
 int warren_tls_is_detached(const warren_tls_session *session) {
-    return session->complete && session->ssl == NULL;
+    return session->detached;
 }
 
 int warren_tls_is_resumed(const warren_tls_session *session) {
@@ -289,11 +331,13 @@ int warren_tls_peer_closed(const warren_tls_session *session) {
 
 int warren_tls_has_buffered(const warren_tls_session *session) {
     if (session->fault_waits) return 1;
-    return session->ssl != NULL && session->complete && SSL_pending(session->ssl) > 0;
+    if (session->detached) return session->records.spill != NULL;
+    return session->complete && SSL_pending(session->ssl) > 0;
 }
 
 int warren_tls_owes_output(const warren_tls_session *session) {
-    return session->ssl != NULL && session->complete && SSL_want_write(session->ssl);
+    if (session->detached) return session->records.owes_update != 0 && !session->closed && !session->dead;
+    return session->complete && SSL_want_write(session->ssl);
 }
 
 uint16_t warren_tls_version(const warren_tls_session *session) {

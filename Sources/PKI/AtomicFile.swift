@@ -5,17 +5,15 @@ import Glibc
 public enum AtomicFile {
     /// Writes `bytes` to `path` with exactly `mode` (0o600 for keys): a new file in the same folder, fsync(2), rename(2) over
     /// what was there, fsync(2) of the folder. A symbolic link at `path` is replaced, not followed. On failure the old
-    /// file stands as it was, and the new one is gone.
+    /// file stands as it was, and the new one is gone; only a crash may leave one behind, hidden as ".NAME.HEX.new".
     ///
     /// Throws `.file` with the errno and `path`.
     public static func write(_ bytes: RawSpan, to path: String, mode: UInt32) throws(PKIError) {
         let (folder, name) = split(path)
         guard !name.isEmpty else { throw PKIError(.file(EISDIR), path, "cannot write: the path names a folder") }
         var salt: UInt64 = 0
-        let answer = withUnsafeMutableBytes(of: &salt) {
-            warren_random_bytes($0.baseAddress!.assumingMemoryBound(to: UInt8.self), $0.count)
-        }
-        if answer != 0 { throw PKIError(fault: answer, path).asking(.crypto) }
+        let answer = withUnsafeMutableBytes(of: &salt) { warren_random($0.baseAddress, $0.count) }
+        guard answer == 0 else { throw PKIError.file(-answer, path, "cannot get random bytes for a new name") }
         let new = "\(folder)/.\(name).\(String(salt, radix: 16)).new"
 
         let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode_t(0o600))

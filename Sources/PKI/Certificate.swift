@@ -2,7 +2,7 @@ import CWarren
 
 /// An X.509 certificate (RFC 5280). Read once and immutable, so loops and threads may share it.
 ///
-/// Parsing takes OpenSSL some 50 to 200 microseconds: certificates are read at start and on reload, never for a
+/// Parsing takes OpenSSL some 200 microseconds: certificates are read at start and on reload, never for a
 /// connection. What a handshake must know of its peer's, it asks C directly (warren_x509_names, warren_x509_facts).
 public final class Certificate: Sendable {
     /// OpenSSL's `X509 *`. Borrowed: it lives as long as this object; a C function that keeps it takes a reference of its
@@ -74,6 +74,11 @@ public final class Certificate: Sendable {
             }
         }
         try self.init(owning: handle, source: source)
+    }
+
+    /// As `init(der:source:)` with a span.
+    public convenience init(der: [UInt8], source: String) throws(PKIError) {
+        try self.init(der: der.span.bytes, source: source)
     }
 
     /// A certificate that OpenSSL parsed, for instance a peer's (SSL_get0_peer_certificate(3)); takes a reference of its

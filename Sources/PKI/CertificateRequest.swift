@@ -58,6 +58,11 @@ public final class CertificateRequest: Sendable {
         try self.init(owning: handle, source: source)
     }
 
+    /// As `init(der:source:)` with a span.
+    public convenience init(der: [UInt8], source: String) throws(PKIError) {
+        try self.init(der: der.span.bytes, source: source)
+    }
+
     /// The one request of a PEM text. Throws as `init(der:source:)`, and `.nothingFound`.
     public convenience init(pem: RawSpan, source: String) throws(PKIError) {
         var der: [UInt8]?

@@ -2,7 +2,8 @@ import CWarren
 
 extension CertificateTemplate {
     /// The certificate that says this of `publicKey`, signed by `signer` in the name of `issuer`; self-signed when `issuer`
-    /// is `nil`, `signer` then being the key's own private half. Throws `.invalidName`, `.invalidTime`, `.invalidSerial`.
+    /// is `nil`, `signer` then being the key's own private half. Throws `.invalidName`, `.invalidTime`, `.invalidSerial`,
+    /// `.invalidTemplate`.
     func issue(for publicKey: PublicKey, issuer: Certificate?, signer: PrivateKey) throws(PKIError) -> Certificate {
         try checkCommonName(commonName, label)
         try checkNames(uriNames, "URI", label)
@@ -13,11 +14,16 @@ extension CertificateTemplate {
             throw PKIError(.invalidName, label, "it would have neither a common name nor a URI or DNS name")
         }
         if let pathLength, !(0...Int(Int32.max)).contains(pathLength) {
-            throw PKIError(.malformed, label, "the path length \(pathLength) is out of range")
+            throw PKIError(.invalidTemplate, label, "the path length \(pathLength) is out of range")
+        }
+        guard extendedKeyUsage.isSubset(of: [.clientAuth, .serverAuth]) else {
+            throw PKIError(.invalidTemplate, label, "only the roles clientAuth and serverAuth can be given")
         }
         let keyID: [UInt8]
         if let subjectKeyID { keyID = subjectKeyID } else { keyID = try publicKey.id() }
-        guard keyID.count <= 1024 else { throw PKIError(.malformed, label, "the subject key id is over 1024 bytes") }
+        guard keyID.count <= 1024 else {
+            throw PKIError(.invalidTemplate, label, "the subject key id is over 1024 bytes")
+        }
 
         let handle = try made(label) { (out: inout OpaquePointer?) in
             withCString(commonName) { commonName in

@@ -26,6 +26,8 @@ public struct PKIError: Error, Equatable, Sendable, CustomStringConvertible {
         case invalidTime
         /// A serial number that a certificate cannot carry.
         case invalidSerial
+        /// Something else that a certificate to be issued cannot carry.
+        case invalidTemplate
         /// More bytes than any honest file of this kind has.
         case tooLarge
         /// A system call on the file failed with this error number (errno(3)).

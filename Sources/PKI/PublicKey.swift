@@ -37,7 +37,7 @@ public enum KeyKind: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// The public half of a key.
+/// The public half of a key. One that came from a `PrivateKey` shares its OpenSSL object, and keeps it alive and unwiped.
 public final class PublicKey: Sendable {
     /// OpenSSL's `EVP_PKEY *`. Borrowed: it lives as long as this object; a C function that keeps it takes a reference of
     /// its own (EVP_PKEY_up_ref(3)). Never changed after it was made, so any thread may read it.

@@ -23,8 +23,8 @@ public struct SerialNumber: Sendable, Hashable, CustomStringConvertible {
     /// 64 bits at least). Throws `.crypto` when the system gives no randomness.
     public static func random() throws(PKIError) -> SerialNumber {
         var bytes = [UInt8](repeating: 0, count: 16)
-        let answer = warren_random_bytes(&bytes, bytes.count)
-        if answer != 0 { throw PKIError(fault: answer, "random serial number").asking(.crypto) }
+        let answer = warren_random(&bytes, bytes.count)
+        if answer != 0 { throw PKIError(.crypto, "random serial number", "getrandom failed with errno \(-answer)") }
         bytes[0] = bytes[0] & 0x7f | 0x40
         return SerialNumber(bigEndian: bytes)
     }

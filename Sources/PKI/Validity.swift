@@ -11,7 +11,8 @@ public struct Validity: Sendable, Hashable, CustomStringConvertible {
         self.notAfter = notAfter
     }
 
-    /// Whether `time`, in unix seconds, lies within.
+    /// Whether `time`, in unix seconds, lies within. OpenSSL, and so every handshake and `TrustBundle.verify`, counts the last
+    /// second as over already (X509_cmp_time(3)).
     public func contains(_ time: Int64) -> Bool { notBefore <= time && time <= notAfter }
 
     /// "2026-11-23T01:50:50Z to 2036-11-23T01:50:50Z".

@@ -5,12 +5,18 @@ import Relay
 /// One accepted connection from accept to farewell: what sits in the loop's slab.
 struct Connection: ~Copyable {
     enum Phase: UInt8 {
+        /// The client's TLS handshake.
+        case handshakingFront
         /// A target is being connected.
         case dialling
+        /// The target's TLS handshake.
+        case handshakingBack
         /// Bytes flow.
         case relaying
         /// A side was reset; the other is reset too as soon as it has taken what was sent to it.
         case resetting
+        /// The client was told no; what it still sends is dropped, so that the word reaches it.
+        case lingering
     }
 
     var tunnel: Tunnel
@@ -19,20 +25,23 @@ struct Connection: ~Copyable {
     var isQueued = false
     /// Whether the half-close deadline has taken the idle deadline's place.
     var isHalfClosed = false
-    var listener: UInt16
     var attempts: UInt8 = 0
+    let route: UInt16
+    /// The client's place in the loop's table of peers; -1 without TLS.
+    var peer: Int32 = -1
     /// Index in the route's target table; -1 before the first dial.
     var target: Int32 = -1
-    /// A bit for each of the first 64 targets that failed this connection.
+    /// A bit for each target that failed this connection.
     var tried: UInt64 = 0
     var timer = TimerID.none
-    /// When the timer is armed for; the real deadline may be later, see `DataLoop.deadline(of:)`.
-    var timerDeadline: Instant = 0
     let acceptedAt: Instant
     var establishedAt: Instant = 0
     var lastActivity: Instant
+    /// When a tunnel that is no longer admitted is reset.
+    var cutAt: Instant = .max
     let client: PeerAddress
-    var lastError = Errno(0)
+    /// Why a lingering connection was refused, or why the last target failed.
+    var lastEnding = Ending.noTarget
 }
 
 /// A peer's address in 20 bytes instead of the kernel's 128.

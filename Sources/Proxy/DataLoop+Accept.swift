@@ -7,32 +7,42 @@ import Relay
 
 extension DataLoop {
     /// Takes waiting connections, at most a turn's share, while there is room.
-    func accept(_ index: Int) {
-        guard listeners[index].isOpen, !listeners[index].isBackingOff else { return }
+    func accept(_ id: SlotID) {
+        guard let listener = listeners.pointer(id), listener.pointee.backOff == .none else { return }
+        let route = routes[Int(listener.pointee.route)]!
         for _ in 0..<settings.acceptBudget {
+            guard listener.pointee.isReadable else { return }
             guard hasRoom else {
-                counters.paused &+= 1
+                counters.count(.paused)
+                break
+            }
+            if route.front != nil, let later = handshakeBudget.take(now: loop.now) {
+                counters.count(.handshakesPaused)
+                backOff(id, listener, until: later)
                 return
             }
-            switch Socket.accept(from: listeners[index].descriptor) {
-            case .connection(let descriptor, let address): begin(descriptor, address, index)
+            switch Socket.accept(from: listener.pointee.socket.raw) {
+            case .connection(let descriptor, let address): begin(descriptor, address, route)
             case .wouldBlock:
-                listeners[index].isReadable = false
+                listener.pointee.isReadable = false
                 return
             case .skipped: continue
             case .failed(let error):
-                guard outOfDescriptors(index, error) else { return }
+                guard outOfDescriptors(id, listener, error) else { return }
             }
         }
+        guard !listener.pointee.isQueued else { return }
+        listener.pointee.isQueued = true
+        acceptQueue.append(id)
     }
 
-    private func begin(_ descriptor: consuming Descriptor, _ address: SocketAddress, _ listener: Int) {
+    private func begin(_ descriptor: consuming Descriptor, _ address: SocketAddress, _ route: RouteState) {
         let number = descriptor.release()
         let slot = connections.insert(
             Connection(
-                tunnel: Tunnel(front: Leg(number, isUnix: address.isUnix)), listener: UInt16(listener),
-                acceptedAt: loop.now, lastActivity: loop.now, client: PeerAddress(address)))
-        counters.accepted &+= 1
+                tunnel: Tunnel(front: Leg(number, isUnix: address.isUnix)), route: route.id, acceptedAt: loop.now,
+                lastActivity: loop.now, client: PeerAddress(address)))
+        counters.count(.accepted)
         let connection = connections.pointer(slot)!
         do throws(Errno) {
             try loop.register(number, Token(kind: Kind.front, slot: slot))
@@ -40,55 +50,65 @@ extension DataLoop {
             end(slot, .broken(.front, error))
             return
         }
-        dial(slot, connection)
+        if route.front != nil {
+            // No session yet: a client that stays silent costs this slot and a deadline.
+            connection.pointee.phase = .handshakingFront
+            arm(slot, connection, at: loop.now + route.settings.handshakeTimeout)
+        } else {
+            dial(slot, connection)
+        }
     }
 
     /// The table of descriptors is full. The client at the head of the queue would wait for ever, and the level-triggered
     /// way would spin: so one descriptor kept for this is spent on telling him "no" (a reset). False when accepting must
     /// pause.
-    private func outOfDescriptors(_ index: Int, _ error: Errno) -> Bool {
+    private func outOfDescriptors(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, _ error: Errno) -> Bool {
         if error == .processTableFull || error == .systemTableFull, spare.take() != nil {
-            let turnedAway = turnAway(index)
+            let turnedAway = turnAway(listener)
             spare = Self.openSpare()
             if spare != nil {
-                if turnedAway { warnOfShedding(index, error) }
+                if turnedAway { warnOfShedding(listener, error) }
                 return turnedAway
             }
         }
         log.warn(
             "cannot accept, pausing for 100ms: raise the limit of open files (ulimit -n) or lower -max-connections",
-            .text("listener", listeners[index].name), .text("error", error.description))
-        listeners[index].isBackingOff = true
-        let slot = SlotID(index: UInt32(index), generation: 1)
-        _ = loop.timers.arm(at: loop.now + .milliseconds(100), Token(kind: Kind.acceptTimer, slot: slot).raw)
+            .text("listener", listener.pointee.name), .text("error", error.description))
+        backOff(id, listener, until: loop.now + .milliseconds(100))
         return false
+    }
+
+    private func backOff(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, until deadline: Instant) {
+        listener.pointee.backOff = loop.timers.arm(at: deadline, Token(kind: Kind.acceptTimer, slot: id).raw)
     }
 
     /// Resets the client at the head of the queue, with the descriptor that was spared for it. False when nobody waits:
     /// accept4(2) wants a free descriptor before it looks whether somebody does.
-    private func turnAway(_ index: Int) -> Bool {
-        guard case .connection(let descriptor, _) = Socket.accept(from: listeners[index].descriptor) else {
-            listeners[index].isReadable = false
+    private func turnAway(_ listener: UnsafeMutablePointer<Listener>) -> Bool {
+        guard case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) else {
+            listener.pointee.isReadable = false
             return false
         }
-        counters.shed &+= 1
+        counters.count(.shed)
         Socket.resetOnClose(descriptor.raw)
         return true
     }
 
     /// Once a second at the most: a flood of clients is no flood of lines.
-    private func warnOfShedding(_ index: Int, _ error: Errno) {
+    private func warnOfShedding(_ listener: UnsafeMutablePointer<Listener>, _ error: Errno) {
         guard loop.now >= nextSheddingWarning else { return }
         nextSheddingWarning = loop.now + .seconds(1)
         log.warn(
             "turning clients away: raise the limit of open files (ulimit -n) or lower -max-connections",
-            .text("listener", listeners[index].name), .text("error", error.description), .number("shed", counters.shed))
+            .text("listener", listener.pointee.name), .text("error", error.description),
+            .number("shed", counters[.shed]))
     }
 
-    func resumeAccepting(_ index: Int) {
-        listeners[index].isBackingOff = false
+    func resumeAccepting(_ id: SlotID) {
+        guard let listener = listeners.pointer(id) else { return }
+        listener.pointee.backOff = .none
         if spare == nil { spare = Self.openSpare() }
-        accept(index)
+        accept(id)
     }
 
     static func openSpare() -> Descriptor? {
@@ -96,18 +116,33 @@ extension DataLoop {
         return number >= 0 ? Descriptor(owning: number) : nil
     }
 
-    /// Stops listening. Who already stands in the kernel's queue is still served: closing would reset him.
-    func closeListeners() {
-        for index in listeners.indices where listeners[index].isOpen {
-            while hasRoom,
-                case .connection(let descriptor, let address) = Socket.accept(from: listeners[index].descriptor)
-            {
-                begin(descriptor, address, index)
+    func open(_ bound: BoundListener, route: UInt16) {
+        let id = listeners.insert(
+            Listener(socket: Descriptor(owning: bound.descriptor), name: bound.name, route: route, path: bound.path))
+        do throws(Errno) {
+            try loop.register(bound.descriptor, Token(kind: Kind.listener, slot: id), .edge)
+        } catch {
+            log.error("cannot watch a listener", .text("listener", bound.name), .text("error", error.description))
+            _ = listeners.remove(id)
+        }
+    }
+
+    /// Stops listening, on one route or on all. Who already stands in the kernel's queue is still served: closing would
+    /// reset him.
+    func closeListeners(of route: UInt16? = nil) {
+        for id in listeners.slots() {
+            guard let listener = listeners.pointer(id), route == nil || listener.pointee.route == route else {
+                continue
             }
-            if case .some(let path) = listeners[index].path { unlink(path) }
-            listeners[index].isOpen = false
-            listeners[index].isReadable = false
-            warren_close(listeners[index].descriptor)
+            let state = routes[Int(listener.pointee.route)]!
+            while hasRoom,
+                case .connection(let descriptor, let address) = Socket.accept(from: listener.pointee.socket.raw)
+            {
+                begin(descriptor, address, state)
+            }
+            if listener.pointee.backOff != .none { loop.timers.cancel(listener.pointee.backOff) }
+            if case .some(let path) = listener.pointee.path { unlink(path) }
+            _ = listeners.remove(id)
         }
     }
 }

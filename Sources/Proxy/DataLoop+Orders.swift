@@ -2,25 +2,53 @@ import Kernel
 import Log
 import Reactor
 import Relay
+import TLS
 
 extension DataLoop {
     func carryOut(_ order: Order) {
         switch order {
+        case .add(let id, let route, let bound): add(id, route, bound)
+        case .change(let id, let route): change(id, route)
+        case .remove(let id):
+            closeListeners(of: id)
+            routes[Int(id)]?.isRemoved = true
         case .drain(let deadline):
             guard !isDraining else { return }
             isDraining = true
             drainDeadline = deadline
             closeListeners()
             // Only so that the loop wakes up at the deadline; `endIfDrained` looks at the clock.
-            _ = loop.timers.arm(at: deadline, Token(kind: Kind.timer, slot: SlotID(index: 0, generation: 0)).raw)
+            _ = loop.timers.arm(at: deadline, Token(kind: Kind.drainTimer, slot: SlotID(index: 0, generation: 0)).raw)
         case .stop:
             isDraining = true
             drainDeadline = 0
             closeListeners()
-        case .report(let number):
+        case .report(let number, let tunnels):
             notices(
                 .report(
-                    number, worker: worker, liveCounters(), loop.counters, tunnels: connections.slots().map(describe)))
+                    number, worker: worker, liveCounters(), loop.counters,
+                    tunnels: tunnels ? connections.slots().map(describe) : []))
+        }
+    }
+
+    private func add(_ id: UInt16, _ route: Route, _ bound: [BoundListener]) {
+        while routes.count <= Int(id) { routes.append(nil) }
+        do throws(TLSFault) {
+            routes[Int(id)] = try RouteState(id: id, route, engine: engine)
+        } catch {
+            for listener in bound { _ = Descriptor(owning: listener.descriptor) }
+            notices(.refused(worker: worker, route: route.name, error))
+            return
+        }
+        for listener in bound { open(listener, route: id) }
+    }
+
+    private func change(_ id: UInt16, _ route: Route) {
+        guard let state = routes[Int(id)], !state.isRemoved else { return }
+        do throws(TLSFault) {
+            if try state.change(to: route, engine: engine) { judgeLiveTunnels(of: state) }
+        } catch {
+            notices(.refused(worker: worker, route: route.name, error))
         }
     }
 
@@ -40,9 +68,9 @@ extension DataLoop {
         var sum = counters
         for slot in connections.slots() {
             guard let connection = connections.pointer(slot) else { continue }
-            sum.bytesForward += connection.pointee.tunnel.forward.bytes
-            sum.bytesBackward += connection.pointee.tunnel.backward.bytes
-            sum.bytesSpliced +=
+            sum[.bytesForward] += connection.pointee.tunnel.forward.bytes
+            sum[.bytesBackward] += connection.pointee.tunnel.backward.bytes
+            sum[.bytesSpliced] +=
                 connection.pointee.tunnel.forward.splicedBytes + connection.pointee.tunnel.backward.splicedBytes
         }
         return sum
@@ -50,15 +78,16 @@ extension DataLoop {
 
     private func describe(_ slot: SlotID) -> String {
         guard let connection = connections.pointer(slot) else { return "" }
+        let route = route(of: connection)
         let target = connection.pointee.target
-        let phase =
-            connection.pointee.phase == .relaying && connection.pointee.isHalfClosed
-            ? "half-closed" : "\(connection.pointee.phase)"
-        return "\(connection.pointee.client) -> \(target < 0 ? "-" : targets.states[Int(target)].target.name) \(phase)"
+        let isHalfClosed = connection.pointee.phase == .relaying && connection.pointee.isHalfClosed
+        return "\(route.name) \(connection.pointee.client) -> "
+            + (target < 0 ? "-" : route.targets.states[Int(target)].target.name)
+            + " \(isHalfClosed ? "half-closed" : "\(connection.pointee.phase)")"
             + " age_ms=\((loop.now - connection.pointee.acceptedAt) / 1_000_000)"
             + " idle_ms=\((loop.now - connection.pointee.lastActivity) / 1_000_000)"
             + " forward=\(connection.pointee.tunnel.forward.bytes) backward=\(connection.pointee.tunnel.backward.bytes)"
-            + " held=\(connection.pointee.tunnel.forward.undelivered + connection.pointee.tunnel.backward.undelivered)"
+            + " held=\(connection.pointee.tunnel.held)"
             + " path=\(connection.pointee.tunnel.forward.path)/\(connection.pointee.tunnel.backward.path)"
     }
 }

@@ -3,6 +3,7 @@ import Kernel
 import Log
 import Reactor
 import Relay
+import TLS
 
 extension DataLoop {
     /// News of one leg.
@@ -12,18 +13,18 @@ extension DataLoop {
         connection.pointee.tunnel.note(readiness, on: side)
         switch connection.pointee.phase {
         case .relaying: relay(slot, connection)
-        case .dialling:
-            if side == .back {
-                dialEvent(slot, connection, readiness)
-            } else if readiness.contains(.error) || (readiness.contains(.hangup) && !connection.pointee.client.isUnix) {
-                // The client is gone for good; a half-close (RDHUP alone) still wants its answer. A unix socket hangs up
-                // when its peer closes in order, and what he wrote before is still to be delivered.
-                end(
-                    slot,
-                    .broken(.front, Socket.pendingError(connection.pointee.tunnel.front.descriptor) ?? .connectionReset)
-                )
-            }
         case .resetting: break
+        case .lingering: goOnLingering(slot, connection)
+        case .handshakingFront: handshakeFront(slot, connection)
+        case .dialling where side == .back: dialEvent(slot, connection, readiness)
+        case .handshakingBack where side == .back: handshakeBack(slot, connection)
+        case .dialling, .handshakingBack:
+            // The client is gone for good; a half-close (RDHUP alone) still wants its answer.
+            // A unix socket hangs up when its peer closes in order, and what he wrote before is still to be delivered.
+            let isGone = readiness.contains(.hangup) && !connection.pointee.client.isUnix
+            guard readiness.contains(.error) || isGone else { return }
+            let error = Socket.pendingError(connection.pointee.tunnel.front.descriptor)
+            end(slot, .broken(.front, error ?? .connectionReset))
         }
     }
 
@@ -49,25 +50,24 @@ extension DataLoop {
     /// Both directions are over: in order, or with a reset to pass on.
     private func finish(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         let ending = connection.pointee.tunnel.ending
-        guard case .broken = ending else {
+        guard ending != .complete, hasUnsent(connection, ending) else {
             end(slot, ending)
             return
         }
+        // A reset now would take back what the survivor has still to receive.
         connection.pointee.phase = .resetting
         connection.pointee.tunnel.abandon(&resources)
-        if hasUnsent(connection, ending) {
-            // A reset now would take back what the survivor has still to receive.
-            arm(slot, connection, at: loop.now + .milliseconds(20))
-        } else {
-            end(slot, ending)
-        }
+        arm(slot, connection, at: loop.now + .milliseconds(20))
     }
 
     /// Whether the side that did not break has yet to receive what was sent to it (SIOCOUTQ, tcp(7)).
     func hasUnsent(_ connection: UnsafeMutablePointer<Connection>, _ ending: Ending) -> Bool {
-        guard case .broken(let side, _) = ending else { return false }
-        let survivor =
-            side == .front ? connection.pointee.tunnel.back.descriptor : connection.pointee.tunnel.front.descriptor
+        let survivor: Int32
+        switch ending {
+        case .broken(.front, _), .tls(.front, _): survivor = connection.pointee.tunnel.back.descriptor
+        case .broken(.back, _), .tls(.back, _): survivor = connection.pointee.tunnel.front.descriptor
+        default: return false
+        }
         return survivor >= 0 && warren_unsent(survivor) > 0
     }
 
@@ -75,17 +75,18 @@ extension DataLoop {
     func end(_ slot: SlotID, _ ending: Ending) {
         var connection = connections.remove(slot)
         if connection.timer != .none { loop.timers.cancel(connection.timer) }
-        connection.tunnel.abandon(&resources)
-        if case .complete = ending {
-        } else {
+        if ending != .complete, connection.phase != .lingering {
             // Anything but a complete exchange must not look like one: the peers see a reset, not an end of file.
             reset(connection.tunnel.front.descriptor)
             if connection.phase != .dialling { reset(connection.tunnel.back.descriptor) }
         }
+        sayFarewell(connection, ending)
+        connection.tunnel.abandon(&resources)
         _ = connection.tunnel.front.release()
         _ = connection.tunnel.back.release()
-        if connection.target >= 0 { targets.ended(Int(connection.target)) }
-        sayFarewell(connection, ending)
+        if connection.peer >= 0 { peers.leave(connection.peer) }
+        let route = routes[Int(connection.route)]!
+        if connection.target >= 0 { route.targets.ended(Int(connection.target)) }
     }
 
     private func reset(_ descriptor: Int32) {
@@ -97,31 +98,45 @@ extension DataLoop {
             of: connection.tunnel, ending: ending, duration: loop.now - connection.acceptedAt,
             connectTime: connection.establishedAt == 0 ? 0 : connection.establishedAt - connection.acceptedAt,
             attempts: connection.attempts)
-        counters.closed &+= 1
-        counters.bytesForward &+= farewell.bytesForward
-        counters.bytesBackward &+= farewell.bytesBackward
-        counters.bytesSpliced &+= farewell.bytesSpliced
+        counters.count(.closed)
+        counters[.bytesForward] &+= farewell.bytesForward
+        counters[.bytesBackward] &+= farewell.bytesBackward
+        counters[.bytesSpliced] &+= farewell.bytesSpliced
         switch ending {
-        case .idle, .halfClosed, .unreachable(.timedOut): counters.timeouts &+= 1
-        case .broken: counters.broken &+= 1
-        case .complete, .unreachable, .noTarget, .drained: break
+        case .idle, .halfClosed, .handshakeTimeout, .unreachable(.timedOut): counters.count(.timeouts)
+        case .broken, .tls: counters.count(.broken)
+        case .complete, .refused, .unreachable, .noTarget, .drained: break
         }
         let level: LogLevel = ending.isOrdinary ? .debug : .info
         guard accessLog != nil || log.wants(level) else { return }
-        let fields: [LogField] = [
-            .text("client", connection.client.description),
-            .text("listener", listeners[Int(connection.listener)].name),
-            .text("target", connection.target < 0 ? "-" : targets.states[Int(connection.target)].target.name),
-            .text("ending", ending.name),
-            .text("error", ending.error?.description ?? "-"),
-            .number("bytes_forward", farewell.bytesForward), .number("bytes_backward", farewell.bytesBackward),
-            .number("bytes_spliced", farewell.bytesSpliced), .number("duration_us", farewell.duration / 1000),
-            .number("connect_us", farewell.connectTime / 1000), .number("attempts", farewell.attempts),
-        ]
+        let fields = fields(of: connection, farewell)
         if let accessLog {
             accessLog.log(.info, "connection", fields)
         } else {
             log.log(level, "connection ended", fields)
         }
+    }
+
+    private func fields(of connection: borrowing Connection, _ farewell: Farewell) -> [LogField] {
+        let route = routes[Int(connection.route)]!
+        let target = connection.target < 0 ? "-" : route.targets.states[Int(connection.target)].target.name
+        var fields: [LogField] = [
+            .text("route", route.name), .text("client", connection.client.description), .text("target", target),
+            .text("ending", farewell.ending.name), .text("error", farewell.ending.error?.description ?? "-"),
+            .number("bytes_forward", farewell.bytesForward), .number("bytes_backward", farewell.bytesBackward),
+            .number("bytes_spliced", farewell.bytesSpliced), .number("duration_us", farewell.duration / 1000),
+            .number("connect_us", farewell.connectTime / 1000), .number("attempts", farewell.attempts),
+        ]
+        if let facts = peers[connection.peer] {
+            fields.append(.text("peer", facts.uri ?? facts.commonName))
+            fields.append(.text("serial", facts.serial))
+        }
+        if connection.tunnel.front.session != nil {
+            fields.append(.text("client_tls", connection.tunnel.front.tlsSummary))
+        }
+        if connection.tunnel.back.session != nil {
+            fields.append(.text("target_tls", connection.tunnel.back.tlsSummary))
+        }
+        return fields
     }
 }

@@ -6,7 +6,6 @@ import Relay
 /// deadline has moved, and is armed anew for the rest.
 extension DataLoop {
     func arm(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, at deadline: Instant) {
-        connection.pointee.timerDeadline = deadline
         if connection.pointee.timer == .none {
             connection.pointee.timer = loop.timers.arm(at: deadline, Token(kind: Kind.timer, slot: slot).raw)
         } else {
@@ -27,28 +26,35 @@ extension DataLoop {
 
     /// When a relaying connection is over unless something moves.
     private func deadline(of connection: UnsafeMutablePointer<Connection>) -> Instant {
+        let settings = route(of: connection).settings
         let limit = connection.pointee.isHalfClosed ? settings.halfCloseTimeout : settings.idleTimeout
-        return limit == 0 ? .max : connection.pointee.lastActivity + limit
+        return min(limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt)
     }
 
     func timerFired(_ slot: SlotID) {
         guard let connection = connections.pointer(slot) else { return }
         connection.pointee.timer = .none
         switch connection.pointee.phase {
-        case .dialling:
-            abandonDial(connection, .timedOut)
-            dial(slot, connection)
+        case .handshakingFront: end(slot, .handshakeTimeout(.front))
+        case .dialling: tryNextTarget(slot, connection, .unreachable(.timedOut), "\(Errno.timedOut)")
+        case .handshakingBack:
+            tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
+        case .lingering: end(slot, connection.pointee.lastEnding)
         case .relaying:
             let deadline = deadline(of: connection)
             if deadline > loop.now {
                 rearm(slot, connection)
+            } else if connection.pointee.cutAt <= loop.now {
+                counters.count(.cut)
+                end(slot, .refused(.front))
             } else {
                 end(slot, connection.pointee.isHalfClosed ? .halfClosed : .idle)
             }
         case .resetting:
             // Once delivered or out of patience: the survivor is told.
             let ending = connection.pointee.tunnel.ending
-            let patience = connection.pointee.lastActivity + max(settings.halfCloseTimeout, .seconds(1))
+            let patience =
+                connection.pointee.lastActivity + max(route(of: connection).settings.halfCloseTimeout, .seconds(1))
             if loop.now < patience, hasUnsent(connection, ending) {
                 arm(slot, connection, at: loop.now + .milliseconds(20))
             } else {

@@ -1,30 +1,12 @@
-import CWarren
 import Kernel
 import Log
 import Reactor
 import Relay
-
-/// What a data loop can be told. Values, so that they can be logged and replayed.
-public enum Order: Sendable {
-    /// Accept no more; end when the last tunnel has, or at the deadline on the monotonic clock.
-    case drain(deadline: Instant)
-    /// End now: tunnels are closed where they stand.
-    case stop
-    /// Say what you hold; the answer carries the same number.
-    case report(UInt64)
-}
-
-/// What a data loop says back.
-public enum Notice: Sendable {
-    /// The loop has ended; nothing of it is left.
-    case ended(worker: Int, ProxyCounters)
-    /// The answer to `Order.report`: counters, and a line for each live tunnel.
-    case report(UInt64, worker: Int, ProxyCounters, LoopCounters, tunnels: [String])
-}
+import TLS
 
 /// One thread's share of the data plane: its own epoll, listeners, tunnels, buffers and counters, shared with nobody.
 ///
-/// The files beside this one hold a facet each: accepting, dialling, relaying, timers, orders.
+/// The files beside this one hold a facet each: accepting, admitting, dialling, relaying, timers, orders.
 final class DataLoop {
     enum Kind {
         static let listener: UInt8 = 0
@@ -32,22 +14,28 @@ final class DataLoop {
         static let back: UInt8 = 2
         static let timer: UInt8 = 3
         static let acceptTimer: UInt8 = 4
+        static let drainTimer: UInt8 = 5
     }
 
     let worker: Int
     let loop: EventLoop
-    let settings: ProxySettings
+    let engine: TLSEngine
+    let settings: LoopSettings
     let orders: Mailbox<Order>
     let notices: @Sendable (Notice) -> Void
     let log: Logger
     let accessLog: Logger?
 
-    var listeners: [ListenerState]
-    var targets: TargetTable
+    var routes: [RouteState?] = []
+    var listeners = Slab<Listener>()
     var connections = Slab<Connection>()
+    var peers = PeerTable()
     var resources: RelayResources
     var ready = ReadyList()
+    /// Listeners that could not be served to their end: no room, or more than a turn's share.
+    var acceptQueue = ReadyList()
     var counters = ProxyCounters()
+    var handshakeBudget: HandshakeBudget
     /// Held so that, with the table full, one descriptor can still be had to turn a client away with.
     var spare: Descriptor?
     /// From when on turning clients away is worth a line again.
@@ -55,37 +43,45 @@ final class DataLoop {
     var isDraining = false
     var drainDeadline: Instant = .max
 
-    struct ListenerState {
-        let descriptor: Int32
+    struct Listener: ~Copyable {
+        let socket: Descriptor
         let name: String
+        let route: UInt16
         /// A unix socket's path, which goes before the socket does: while it answers, nobody else takes the path over.
         let path: String?
         var isReadable = false
-        var isOpen = true
-        /// Accepting waits for this timer after the kernel ran out of something.
-        var isBackingOff = false
+        /// Whether `acceptQueue` holds this listener.
+        var isQueued = false
+        /// Accepting waits for this timer after the kernel, or the budget of handshakes, ran out.
+        var backOff = TimerID.none
     }
 
-    init(
-        worker: Int, listeners: [BoundListener], targets: [Target], settings: ProxySettings, orders: Mailbox<Order>,
-        log: Logger, accessLog: Logger?, notices: @escaping @Sendable (Notice) -> Void
-    ) throws(Errno) {
+    init(worker: Int, settings: LoopSettings, plumbing: WorkerPlumbing) throws(StartFault) {
         self.worker = worker
-        loop = try EventLoop()
         self.settings = settings
-        self.orders = orders
-        self.notices = notices
-        self.log = log
-        self.accessLog = accessLog
-        self.listeners = listeners.map { ListenerState(descriptor: $0.descriptor, name: $0.name, path: $0.path) }
-        self.targets = TargetTable(targets)
-        resources = RelayResources(splice: settings.splice, pipeLimit: settings.pipeLimit)
-        spare = Self.openSpare()
-        try loop.attach(orders)
-        for (index, listener) in self.listeners.enumerated() {
-            let slot = SlotID(index: UInt32(index), generation: 1)
-            try loop.register(listener.descriptor, Token(kind: Kind.listener, slot: slot), .edge)
+        orders = plumbing.orders
+        notices = plumbing.notices
+        log = plumbing.log
+        accessLog = plumbing.accessLog
+        do throws(Errno) {
+            loop = try EventLoop()
+            try loop.attach(plumbing.orders)
+        } catch {
+            throw .system(error)
         }
+        do throws(TLSFault) {
+            engine = try TLSEngine()
+        } catch {
+            throw .tls(error)
+        }
+        resources = RelayResources(splice: settings.splice, pipeLimit: settings.pipeLimit)
+        handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond)
+        spare = Self.openSpare()
+    }
+
+    enum StartFault: Error {
+        case system(Errno)
+        case tls(TLSFault)
     }
 
     func run() {
@@ -94,6 +90,10 @@ final class DataLoop {
 
     /// Whether another connection may be taken.
     var hasRoom: Bool { connections.count < settings.maxConnections }
+
+    func route(of connection: UnsafeMutablePointer<Connection>) -> RouteState {
+        routes[Int(connection.pointee.route)]!
+    }
 }
 
 @available(*, unavailable)
@@ -105,17 +105,19 @@ extension DataLoop: LoopHandler {
         case Kind.front: connectionReady(token.slot, .front, readiness)
         case Kind.back: connectionReady(token.slot, .back, readiness)
         default:
-            listeners[Int(token.slot.index)].isReadable = true
-            accept(Int(token.slot.index))
+            guard let listener = listeners.pointer(token.slot) else { return }
+            listener.pointee.isReadable = true
+            accept(token.slot)
         }
     }
 
     func expired(_ payload: UInt64) {
         let token = Token(raw: payload)
-        if token.kind == Kind.acceptTimer {
-            resumeAccepting(Int(token.slot.index))
-        } else {
-            timerFired(token.slot)
+        switch token.kind {
+        case Kind.acceptTimer: resumeAccepting(token.slot)
+        case Kind.timer: timerFired(token.slot)
+        // The drain's deadline: `turnEnds` looks at the clock.
+        default: break
         }
     }
 
@@ -125,11 +127,9 @@ extension DataLoop: LoopHandler {
 
     func turnEnds() -> Bool {
         serveReadyList()
-        if hasRoom {
-            for index in listeners.indices where listeners[index].isReadable { accept(index) }
-        }
+        serveAcceptQueue()
         endIfDrained()
-        return !ready.isEmpty || (hasRoom && listeners.contains { $0.isReadable && $0.isOpen && !$0.isBackingOff })
+        return !ready.isEmpty || (!acceptQueue.isEmpty && hasRoom)
     }
 
     private func serveReadyList() {
@@ -139,6 +139,15 @@ extension DataLoop: LoopHandler {
             guard let connection = connections.pointer(slot) else { continue }
             connection.pointee.isQueued = false
             relay(slot, connection)
+        }
+    }
+
+    private func serveAcceptQueue() {
+        for _ in 0..<acceptQueue.count where hasRoom {
+            guard let slot = acceptQueue.popFirst() else { return }
+            guard let listener = listeners.pointer(slot) else { continue }
+            listener.pointee.isQueued = false
+            accept(slot)
         }
     }
 }

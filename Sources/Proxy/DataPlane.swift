@@ -2,18 +2,16 @@ import Glibc
 import Kernel
 import Log
 import Reactor
+import TLS
 
-/// A socket that listens already and is about to belong to one data loop.
-struct BoundListener: Sendable {
-    let descriptor: Int32
-    let name: String
-    /// A unix socket's path.
-    let path: String?
+/// Names a route of a data plane.
+public struct RouteID: Sendable, Hashable {
+    let number: UInt16
 }
 
 /// The data loops of a process, as its control loop holds them: one thread each, reached only through mailboxes.
-public final class DataPlane: Sendable {
-    /// Why a data plane could not be started; nothing of it is left then.
+public final class DataPlane {
+    /// Why listeners could not be had; nothing of them is left open then.
     public struct StartFailure: Error, Sendable, CustomStringConvertible {
         /// The address that could not be listened on, or what else failed.
         public let subject: String
@@ -24,35 +22,62 @@ public final class DataPlane: Sendable {
     }
 
     private let workers: [Mailbox<Order>]
-    /// The addresses listened on, with the ports the kernel chose.
-    public let addresses: [SocketAddress]
+    private var nextRoute: UInt16 = 0
 
     /// How many loops there are.
     public var workerCount: Int { workers.count }
 
-    /// Binds every listener for every worker, then starts the workers. `notices` is called on their threads.
+    /// Starts `count` loops without routes. `notices` is called on their threads.
     public init(
-        listeners: [SocketAddress], targets: [Target], settings: ProxySettings, workers count: Int, log: Logger,
-        accessLog: Logger?, notices: @escaping @Sendable (Notice) -> Void
+        settings: LoopSettings, workers count: Int, log: Logger, accessLog: Logger? = nil,
+        notices: @escaping @Sendable (Notice) -> Void
     ) throws(StartFailure) {
-        var bound: [[BoundListener]] = []
-        var addresses = listeners
+        do throws(Errno) {
+            var boxes: [Mailbox<Order>] = []
+            for _ in 0..<count { boxes.append(try Mailbox()) }
+            workers = boxes
+        } catch {
+            throw StartFailure(subject: "eventfd", error: error)
+        }
+        for worker in 0..<count {
+            let plumbing = WorkerPlumbing(orders: workers[worker], log: log, accessLog: accessLog, notices: notices)
+            Thread.start(name: "data-\(worker)") { Self.run(worker, settings, plumbing) }
+        }
+    }
+
+    private static func run(_ worker: Int, _ settings: LoopSettings, _ plumbing: WorkerPlumbing) {
+        do throws(DataLoop.StartFault) {
+            try DataLoop(worker: worker, settings: settings, plumbing: plumbing).run()
+        } catch {
+            let reason =
+                switch error {
+                case .system(let error): error.description
+                case .tls(let fault): fault.description
+                }
+            plumbing.log.error("a data loop could not start", .number("worker", worker), .text("error", reason))
+            plumbing.notices(.ended(worker: worker, ProxyCounters()))
+        }
+    }
+
+    /// Binds `addresses` for every loop and serves `route` on them. The addresses come back with the ports the kernel
+    /// chose. Material that cannot be used must have been refused before (`TLSMaterial.check`).
+    public func add(
+        _ route: Route, on addresses: [SocketAddress]
+    ) throws(StartFailure) -> (RouteID, [SocketAddress]) {
+        var bound: [[BoundListener]] = .init(repeating: [], count: workers.count)
+        var addresses = addresses
         do throws(StartFailure) {
-            for worker in 0..<count {
-                bound.append([])
-                for (index, address) in addresses.enumerated() {
+            for worker in workers.indices {
+                for index in addresses.indices {
                     // A unix path has no SO_REUSEPORT: its one listener serves on the first loop.
-                    if address.isUnix, worker > 0 { continue }
-                    let listener = try Self.bind(address, shared: count > 1)
+                    if addresses[index].isUnix, worker > 0 { continue }
+                    let listener = try bind(addresses[index], clientSpeaksFirst: route.front != nil)
                     bound[worker].append(listener)
-                    if address.port == 0, let chosen = try? Socket.localAddress(of: listener.descriptor) {
+                    if addresses[index].port == 0, let chosen = try? Socket.localAddress(of: listener.descriptor) {
                         addresses[index] = chosen
                     }
                 }
             }
-            var loops: [Mailbox<Order>] = []
-            for _ in 0..<count { loops.append(try Self.mailbox()) }
-            workers = loops
         } catch {
             for listener in bound.joined() {
                 if let path = listener.path { unlink(path) }
@@ -60,50 +85,48 @@ public final class DataPlane: Sendable {
             }
             throw error
         }
-        self.addresses = addresses
-        for worker in 0..<count {
-            let (mine, orders) = (bound[worker], workers[worker])
-            Thread.start(name: "data-\(worker)") {
-                Self.runWorker(worker, mine, targets, settings, orders, log, accessLog, notices)
-            }
-        }
+        let id = nextRoute
+        nextRoute += 1
+        for (worker, listeners) in zip(workers, bound) { worker.post(.add(id, route, listeners)) }
+        return (RouteID(number: id), addresses)
     }
 
-    private static func runWorker(
-        _ worker: Int, _ listeners: [BoundListener], _ targets: [Target], _ settings: ProxySettings,
-        _ orders: Mailbox<Order>, _ log: Logger, _ accessLog: Logger?, _ notices: @escaping @Sendable (Notice) -> Void
-    ) {
+    private func bind(_ address: SocketAddress, clientSpeaksFirst: Bool) throws(StartFailure) -> BoundListener {
         do throws(Errno) {
-            let loop = try DataLoop(
-                worker: worker, listeners: listeners, targets: targets, settings: settings, orders: orders, log: log,
-                accessLog: accessLog, notices: notices)
-            loop.run()
-        } catch {
-            log.error("a data loop could not start", .number("worker", worker), .text("error", error.description))
-            notices(.ended(worker: worker, ProxyCounters()))
-        }
-    }
-
-    private static func bind(_ address: SocketAddress, shared: Bool) throws(StartFailure) -> BoundListener {
-        do throws(Errno) {
-            let socket = try Socket.listen(on: address, Socket.ListenOptions(sharesPort: shared))
-            return BoundListener(descriptor: socket.release(), name: address.description,
+            let options = Socket.ListenOptions(sharesPort: workers.count > 1, waitsForData: clientSpeaksFirst)
+            return BoundListener(
+                descriptor: try Socket.listen(on: address, options).release(), name: address.description,
                 path: address.isUnix ? address.host : nil)
         } catch {
             throw StartFailure(subject: address.description, error: error)
         }
     }
 
-    private static func mailbox() throws(StartFailure) -> Mailbox<Order> {
-        do throws(Errno) {
-            return try Mailbox()
-        } catch {
-            throw StartFailure(subject: "eventfd", error: error)
-        }
+    /// Serves the route as it is said now, from the loops' next turn on.
+    public func change(_ id: RouteID, to route: Route) {
+        for worker in workers { worker.post(.change(id.number, route)) }
     }
 
-    /// Tells every loop.
-    public func order(_ order: Order) {
-        for worker in workers { worker.post(order) }
+    /// Accepts no more on the route; its tunnels go on.
+    public func remove(_ id: RouteID) {
+        for worker in workers { worker.post(.remove(id.number)) }
+    }
+
+    /// Accepts no more; each loop ends with its last tunnel, or at `deadline` on the monotonic clock.
+    public func drain(until deadline: Instant) {
+        for worker in workers { worker.post(.drain(deadline: deadline)) }
+    }
+
+    /// Ends the loops and their tunnels now.
+    public func stop() {
+        for worker in workers { worker.post(.stop) }
+    }
+
+    /// Asks each loop for a `Notice.report` of this number.
+    public func report(_ number: UInt64, tunnels: Bool) {
+        for worker in workers { worker.post(.report(number, tunnels: tunnels)) }
     }
 }
+
+@available(*, unavailable)
+extension DataPlane: Sendable {}

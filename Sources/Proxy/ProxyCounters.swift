@@ -1,58 +1,97 @@
+import TLS
+
 /// What a data loop has done: plain integers, added up outside the loop.
 public struct ProxyCounters: Sendable, Equatable {
-    /// Connections taken.
-    public var accepted: UInt64 = 0
-    /// Connections that are over.
-    public var closed: UInt64 = 0
-    /// Connections closed unserved because descriptors had run out.
-    public var shed: UInt64 = 0
-    /// Times accepting paused because `maxConnections` was reached.
-    public var paused: UInt64 = 0
-    /// Attempts to reach a target.
-    public var dials: UInt64 = 0
-    /// Attempts that failed.
-    public var dialFailures: UInt64 = 0
-    /// Tunnels that reached a target.
-    public var established: UInt64 = 0
-    /// Tunnels ended by a timeout: connect, idle or half-close.
-    public var timeouts: UInt64 = 0
-    /// Tunnels ended by a reset or an error of either side.
-    public var broken: UInt64 = 0
-    /// Bytes delivered to targets by tunnels that are over.
-    public var bytesForward: UInt64 = 0
-    /// Bytes delivered to clients by tunnels that are over.
-    public var bytesBackward: UInt64 = 0
-    /// Those of both that were spliced.
-    public var bytesSpliced: UInt64 = 0
+    /// What is counted.
+    public enum Row: Int, CaseIterable, Sendable {
+        /// Connections taken.
+        case accepted
+        /// Connections that are over.
+        case closed
+        /// Connections closed unserved because descriptors had run out.
+        case shed
+        /// Times accepting paused because the limit of connections was reached.
+        case paused
+        /// Times accepting paused because the limit of handshakes was reached.
+        case handshakesPaused
+        /// Attempts to reach a target.
+        case dials
+        /// Attempts that failed.
+        case dialFailures
+        /// Tunnels that reached a target.
+        case established
+        /// TLS handshakes completed with clients.
+        case clientHandshakes
+        /// Those of them that were resumed.
+        case clientResumed
+        /// TLS handshakes completed with targets.
+        case targetHandshakes
+        /// Those of them that were resumed.
+        case targetResumed
+        /// Clients that were verified and not admitted.
+        case refused
+        /// Live tunnels cut because their peer is no longer admitted.
+        case cut
+        /// Tunnels ended by a timeout: handshake, connect, idle or half-close.
+        case timeouts
+        /// Tunnels ended by a reset or an error of either side.
+        case broken
+        /// Bytes delivered to targets by tunnels that are over.
+        case bytesForward
+        /// Bytes delivered to clients by tunnels that are over.
+        case bytesBackward
+        /// Those of both that were spliced.
+        case bytesSpliced
+    }
+
+    private var values = [UInt64](repeating: 0, count: Row.allCases.count)
+    private var clientFaults = [UInt64](repeating: 0, count: 32)
+    private var targetFaults = [UInt64](repeating: 0, count: 32)
 
     /// Nothing done yet.
     public init() {}
 
-    /// Names and values, in the order reports show them.
+    /// One row's sum.
+    public subscript(row: Row) -> UInt64 {
+        get { values[row.rawValue] }
+        set { values[row.rawValue] = newValue }
+    }
+
+    /// Adds one.
+    mutating func count(_ row: Row) { values[row.rawValue] &+= 1 }
+
+    /// Adds one TLS failure of a client.
+    mutating func clientFailed(_ reason: TLSFault.Reason) { clientFaults[Int(reason.rawValue) & 31] &+= 1 }
+
+    /// Adds one TLS failure of a target.
+    mutating func targetFailed(_ reason: TLSFault.Reason) { targetFaults[Int(reason.rawValue) & 31] &+= 1 }
+
+    /// Names and values in the order reports show them; of TLS failures only the kinds that happened.
     public var rows: [(name: String, value: UInt64)] {
-        [
-            ("accepted", accepted), ("closed", closed), ("live", accepted - closed), ("shed", shed), ("paused", paused),
-            ("dials", dials), ("dial_failures", dialFailures), ("established", established), ("timeouts", timeouts),
-            ("broken", broken), ("bytes_forward", bytesForward), ("bytes_backward", bytesBackward),
-            ("bytes_spliced", bytesSpliced),
-        ]
+        var rows = Row.allCases.map { (name: Self.snakeCase("\($0)"), value: self[$0]) }
+        rows.insert((name: "live", value: self[.accepted] &- self[.closed]), at: 2)
+        for reason in TLSFault.Reason.allCases {
+            let (client, target) = (clientFaults[Int(reason.rawValue) & 31], targetFaults[Int(reason.rawValue) & 31])
+            if client > 0 { rows.append((name: "client_tls_\(reason)", value: client)) }
+            if target > 0 { rows.append((name: "target_tls_\(reason)", value: target)) }
+        }
+        return rows
+    }
+
+    private static func snakeCase(_ name: String) -> String {
+        name.reduce(into: "") { text, character in
+            text += character.isUppercase ? "_" + character.lowercased() : String(character)
+        }
     }
 
     /// The sum of two loops' counters.
     public static func + (one: ProxyCounters, other: ProxyCounters) -> ProxyCounters {
-        var sum = ProxyCounters()
-        sum.accepted = one.accepted + other.accepted
-        sum.closed = one.closed + other.closed
-        sum.shed = one.shed + other.shed
-        sum.paused = one.paused + other.paused
-        sum.dials = one.dials + other.dials
-        sum.dialFailures = one.dialFailures + other.dialFailures
-        sum.established = one.established + other.established
-        sum.timeouts = one.timeouts + other.timeouts
-        sum.broken = one.broken + other.broken
-        sum.bytesForward = one.bytesForward + other.bytesForward
-        sum.bytesBackward = one.bytesBackward + other.bytesBackward
-        sum.bytesSpliced = one.bytesSpliced + other.bytesSpliced
+        var sum = one
+        for index in sum.values.indices { sum.values[index] &+= other.values[index] }
+        for index in sum.clientFaults.indices {
+            sum.clientFaults[index] &+= other.clientFaults[index]
+            sum.targetFaults[index] &+= other.targetFaults[index]
+        }
         return sum
     }
 }

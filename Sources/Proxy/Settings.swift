@@ -1,16 +1,29 @@
 import Kernel
 import Relay
 
-/// How a data loop treats its connections. Times are nanoseconds; 0 switches a limit off where the text says so.
-public struct ProxySettings: Sendable {
-    /// From connect(2) to the target's answer, for each target tried; then the next one gets its turn.
+/// How a route treats its connections. Times are nanoseconds; 0 switches a limit off where the text says so.
+public struct RouteSettings: Sendable, Equatable {
+    /// From accept to a verified client, on TLS listeners.
+    public var handshakeTimeout: Nanoseconds = .seconds(10)
+    /// From connect(2) to the target's answer, its TLS handshake included, for each target tried; then the next one gets
+    /// its turn.
     public var connectTimeout: Nanoseconds = .seconds(5)
     /// Without a byte either way, while both directions are open; 0 never ends a tunnel for that.
     public var idleTimeout: Nanoseconds = 0
-    /// Without a byte, once one side has ended: every byte starts it anew.
+    /// Without a byte, once one side has ended: every byte starts it anew; 0 never.
     public var halfCloseTimeout: Nanoseconds = .seconds(60)
+
+    /// The defaults.
+    public init() {}
+}
+
+/// How a data loop works, whatever its routes.
+public struct LoopSettings: Sendable {
     /// Connections this loop holds at once; those beyond wait in the kernel's queue.
     public var maxConnections: Int = 8192
+    /// TLS handshakes this loop begins in a second; those beyond wait in the kernel's queue, so that no CPU is spent on
+    /// them; 0 for no limit.
+    public var maxHandshakesPerSecond: Int = 0
     /// Bytes one direction moves before others get their turn. Four pipes' worth: large enough that a bulk stream alone
     /// loses nothing to the loop's round, small enough that 100 of them still turn over in about 10 ms.
     public var turnBudget: Int = 1 << 20
@@ -23,18 +36,4 @@ public struct ProxySettings: Sendable {
 
     /// The defaults.
     public init() {}
-}
-
-/// A place to dial.
-public struct Target: Sendable, Hashable {
-    /// Where.
-    public let address: SocketAddress
-    /// How the person who named it wrote it, for logs.
-    public let name: String
-
-    /// A target at `address`, called `name`.
-    public init(_ address: SocketAddress, name: String? = nil) {
-        self.address = address
-        self.name = name ?? address.description
-    }
 }

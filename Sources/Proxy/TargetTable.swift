@@ -1,6 +1,8 @@
 import Kernel
 
 /// The targets of one route as one loop sees them: who is busy, who rests after a failure.
+///
+/// An index names a target for as long as a connection counts on it, also when the target was removed meanwhile.
 struct TargetTable {
     struct State {
         var target: Target
@@ -10,9 +12,11 @@ struct TargetTable {
         var failures = 0
         /// Until when it is tried only if nobody else is left.
         var restsUntil: Instant = 0
+        /// Gone from the configuration; kept while connections count on the index.
+        var isRemoved = false
     }
 
-    private(set) var states: [State]
+    private(set) var states: [State] = []
     private var rotation = 0
 
     // A target that refused is left alone for 100 ms, then twice as long each time, 10 s at the most: short enough that a
@@ -24,6 +28,31 @@ struct TargetTable {
         states = targets.map { State(target: $0) }
     }
 
+    /// Replaces the configured targets; those that stay keep what is known of them.
+    mutating func replace(_ targets: [Target]) {
+        var wanted = targets
+        for index in states.indices {
+            let address = states[index].target.address
+            if let position = wanted.firstIndex(where: { $0.address == address }) {
+                if states[index].isRemoved {
+                    states[index].failures = 0
+                    states[index].restsUntil = 0
+                }
+                states[index].target = wanted.remove(at: position)
+                states[index].isRemoved = false
+            } else {
+                states[index].isRemoved = true
+            }
+        }
+        for target in wanted {
+            if let free = states.firstIndex(where: { $0.isRemoved && $0.live == 0 }) {
+                states[free] = State(target: target)
+            } else {
+                states.append(State(target: target))
+            }
+        }
+    }
+
     /// Index of the least connected target not in `tried`; resting ones only when no other is left. Ties go around.
     mutating func pick(excluding tried: UInt64, now: Instant) -> Int? {
         var best: Int?
@@ -31,14 +60,13 @@ struct TargetTable {
         for offset in 0..<states.count {
             let wrapped = rotation + offset
             let index = wrapped < states.count ? wrapped : wrapped - states.count
-            if Self.marking(index, in: tried) == tried { continue }
+            if states[index].isRemoved || Self.marking(index, in: tried) == tried { continue }
             guard let leader = best else {
                 best = index
                 continue
             }
-            let (mine, theirs) = (states[index], states[leader])
-            let (rests, leaderRests) = (mine.restsUntil > now, theirs.restsUntil > now)
-            if rests != leaderRests ? leaderRests : mine.live < theirs.live { best = index }
+            let (rests, leaderRests) = (states[index].restsUntil > now, states[leader].restsUntil > now)
+            if rests != leaderRests ? leaderRests : states[index].live < states[leader].live { best = index }
         }
         return best
     }

@@ -1,4 +1,5 @@
 import Kernel
+import TLS
 
 /// Why a tunnel ended.
 public enum Ending: Sendable, Equatable {
@@ -6,6 +7,12 @@ public enum Ending: Sendable, Equatable {
     case complete
     /// A leg was reset or broke.
     case broken(Side, Errno)
+    /// A leg's TLS failed: before the target was dialled, or in mid-stream.
+    case tls(Side, TLSFault.Reason)
+    /// A peer was verified, but is not who may connect, or not whom we wanted to reach.
+    case refused(Side)
+    /// A handshake did not come to its end in time.
+    case handshakeTimeout(Side)
     /// Nothing moved for the idle timeout.
     case idle
     /// One side had ended, and the other did nothing for the half-close timeout.
@@ -23,6 +30,12 @@ public enum Ending: Sendable, Equatable {
         case .complete: "complete"
         case .broken(.front, _): "client-reset"
         case .broken(.back, _): "target-reset"
+        case .tls(.front, let reason): "client-tls-\(reason)"
+        case .tls(.back, let reason): "target-tls-\(reason)"
+        case .refused(.front): "client-refused"
+        case .refused(.back): "target-refused"
+        case .handshakeTimeout(.front): "client-handshake-timeout"
+        case .handshakeTimeout(.back): "target-handshake-timeout"
         case .idle: "idle-timeout"
         case .halfClosed: "half-close-timeout"
         case .unreachable(.timedOut): "connect-timeout"
@@ -36,7 +49,7 @@ public enum Ending: Sendable, Equatable {
     public var isOrdinary: Bool {
         switch self {
         case .complete, .broken(.front, .connectionReset), .broken(.front, .brokenPipe), .idle: true
-        case .broken, .halfClosed, .unreachable, .noTarget, .drained: false
+        case .broken, .tls, .refused, .handshakeTimeout, .halfClosed, .unreachable, .noTarget, .drained: false
         }
     }
 
@@ -83,9 +96,16 @@ public struct Farewell: Sendable {
 extension Tunnel {
     /// How a tunnel whose two directions are finished has ended.
     public var ending: Ending {
-        if let failure = forward.failure { return .broken(failure.atSource ? .front : .back, failure.error) }
-        if let failure = backward.failure { return .broken(failure.atSource ? .back : .front, failure.error) }
+        if let failure = forward.failure { return Self.ending(failure, failure.atSource ? .front : .back) }
+        if let failure = backward.failure { return Self.ending(failure, failure.atSource ? .back : .front) }
         return .complete
+    }
+
+    private static func ending(_ failure: Half.Failure, _ side: Side) -> Ending {
+        switch failure.cause {
+        case .socket(let error): .broken(side, error)
+        case .tls(let reason): .tls(side, reason)
+        }
     }
 
     /// Whether exactly one direction is over.

@@ -1,4 +1,5 @@
 import Kernel
+import TLS
 
 /// One direction of a tunnel: bytes from a source leg to a sink leg, and what became of them.
 public struct Half: ~Copyable {
@@ -8,10 +9,10 @@ public struct Half: ~Copyable {
         case copy
         /// Through a pipe inside the kernel.
         case splice
+        /// Through TLS on at least one leg.
+        case tls
     }
 
-    /// What the sink has not taken yet, in a borrowed block; empty most of the time.
-    var backlog = Backlog()
     /// Bytes on their way inside the kernel.
     var pipe: Pipe?
     var pipeBytes = 0
@@ -25,7 +26,7 @@ public struct Half: ~Copyable {
     public internal(set) var isFinished = false
     /// Why the source or the sink stopped, if not in order.
     public internal(set) var failure: Failure?
-    /// Bytes the sink has taken.
+    /// Application bytes handed to the sink, those included that still wait for it.
     public internal(set) var bytes: UInt64 = 0
     /// Those of `bytes` that were spliced.
     public internal(set) var splicedBytes: UInt64 = 0
@@ -38,75 +39,26 @@ public struct Half: ~Copyable {
     public struct Failure: Sendable, Equatable {
         /// Whether reading the source failed, else writing the sink.
         public let atSource: Bool
+        /// What was wrong.
+        public let cause: Cause
+    }
+
+    /// What can be wrong with a leg.
+    public enum Cause: Sendable, Equatable {
         /// The kernel's word.
-        public let error: Errno
+        case socket(Errno)
+        /// The TLS session's word.
+        case tls(TLSFault.Reason)
     }
 
     /// A direction in which nothing has moved.
     public init() {}
 
-    /// Bytes that were read and not yet delivered.
-    public var undelivered: Int { backlog.count + pipeBytes }
-
-    /// Gives borrowed memory and pipes back; what was in them is lost.
+    /// Gives a pipe back; what was in it is lost.
     mutating func abandon(_ resources: inout RelayResources) {
-        backlog.clear(&resources.buffers)
         if let pipe = pipe.take() {
             resources.pipes.giveBack(pipe, isEmpty: pipeBytes == 0)
             pipeBytes = 0
         }
-    }
-}
-
-/// Bytes waiting for a socket that would not take them, in one block borrowed from the loop's pool.
-public struct Backlog: ~Copyable {
-    private var block: BufferPool.Block?
-    private var start: Int32 = 0
-    private var end: Int32 = 0
-
-    /// Nothing waiting, nothing borrowed.
-    public init() {}
-
-    /// How many bytes wait.
-    public var count: Int { Int(end - start) }
-
-    /// The waiting bytes, valid until the next change.
-    public var bytes: UnsafeRawBufferPointer {
-        guard let block else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        return UnsafeRawBufferPointer(rebasing: block.bytes[Int(start)..<Int(end)])
-    }
-
-    /// Adds bytes behind those that wait, moving to a larger block when needed.
-    public mutating func append(_ more: UnsafeRawBufferPointer, _ pool: inout BufferPool) {
-        guard let source = more.baseAddress, more.count > 0 else { return }
-        if let block, Int(end) + more.count <= block.bytes.count {
-            (block.bytes.baseAddress! + Int(end)).copyMemory(from: source, byteCount: more.count)
-            end += Int32(more.count)
-            return
-        }
-        let waiting = bytes
-        let wider = pool.borrow(waiting.count + more.count)
-        if waiting.count > 0 {
-            wider.bytes.baseAddress!.copyMemory(from: waiting.baseAddress!, byteCount: waiting.count)
-        }
-        (wider.bytes.baseAddress! + waiting.count).copyMemory(from: source, byteCount: more.count)
-        end = Int32(waiting.count + more.count)
-        start = 0
-        if let block { pool.giveBack(block) }
-        block = wider
-    }
-
-    /// Drops the first `count` bytes, which were delivered, and gives the block back with the last.
-    public mutating func consume(_ count: Int, _ pool: inout BufferPool) {
-        start += Int32(count)
-        if start == end { clear(&pool) }
-    }
-
-    /// Drops everything.
-    public mutating func clear(_ pool: inout BufferPool) {
-        if let block { pool.giveBack(block) }
-        block = nil
-        start = 0
-        end = 0
     }
 }

@@ -1,6 +1,7 @@
 import Kernel
+import TLS
 
-/// One socket of a tunnel and what edge-triggered epoll has told about it.
+/// One socket of a tunnel, its TLS session if it has one, and what edge-triggered epoll has told about it.
 ///
 /// The flags are beliefs: true until a call has answered "would block", and true again with the next edge. A belief that is
 /// wrongly true costs one call; one that is wrongly false would hang a stream, so only the calls' answers clear it.
@@ -18,10 +19,22 @@ public struct Leg: ~Copyable {
     /// Whether a read shorter than asked has emptied the socket. True for TCP (epoll(7), questions and answers); a unix
     /// socket's read may stop between two senders' messages.
     let shortReadDrains: Bool
+    /// Whether `carry` may hold a whole record that `open` has not been asked for.
+    var mayOpen = false
+    /// close_notify, where there is TLS, has been put behind the last byte.
+    var endWasSealed = false
+
+    /// What the socket would not take yet, in a borrowed block; empty most of the time.
+    var unsent = Backlog()
+    /// Ciphertext that was read and not opened: an incomplete record, or what backpressure left.
+    var carry = Backlog()
+    /// The TLS session; `nil` for plain TCP.
+    public var session: Session?
 
     /// A leg over `descriptor`, which the caller must take back with `release()`.
-    public init(_ descriptor: Int32, isUnix: Bool = false) {
+    public init(_ descriptor: Int32, isUnix: Bool = false, session: consuming Session? = nil) {
         self.descriptor = descriptor
+        self.session = session
         shortReadDrains = !isUnix
     }
 
@@ -35,10 +48,60 @@ public struct Leg: ~Copyable {
     /// Whether there is a socket.
     public var isOpen: Bool { descriptor >= 0 }
 
-    /// Gives the socket to the caller, who closes it; `nil` when there is none.
+    /// Bytes the socket would not take yet.
+    public var unsentCount: Int { unsent.count }
+
+    /// Whether a read, or what was read before, may bring something.
+    var hasInput: Bool { isReadable || mayOpen }
+
+    /// Gives the socket to the caller, who closes it; `nil` when there is none. The session ends with it.
     public mutating func release() -> Descriptor? {
         guard descriptor >= 0 else { return nil }
+        session = nil
         defer { descriptor = -1 }
         return Descriptor(owning: descriptor)
+    }
+
+    /// Gives borrowed memory back; what was in it is lost.
+    public mutating func abandon(_ resources: inout RelayResources) {
+        unsent.clear(&resources.buffers)
+        carry.clear(&resources.buffers)
+    }
+
+    /// Offers what waits to the socket. An error leaves nothing waiting.
+    mutating func flush<IO: StreamIO & ~Copyable>(_ resources: inout RelayResources, _ io: inout IO) -> Errno? {
+        while unsent.count > 0, isWritable {
+            let waiting = unsent.bytes
+            switch io.send(descriptor, waiting) {
+            case .bytes(let count):
+                unsent.consume(count, &resources.buffers)
+                if count < waiting.count { isWritable = false }
+            case .wouldBlock, .ended:
+                isWritable = false
+            case .failed(let error):
+                unsent.clear(&resources.buffers)
+                return error
+            }
+        }
+        return nil
+    }
+
+    /// Sends `bytes` behind what waits already; what the socket does not take waits in a borrowed block.
+    mutating func send<IO: StreamIO & ~Copyable>(
+        _ bytes: UnsafeRawBufferPointer, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Errno? {
+        guard bytes.count > 0 else { return nil }
+        var taken = 0
+        if unsent.count == 0, isWritable {
+            switch io.send(descriptor, bytes) {
+            case .bytes(let count): taken = count
+            case .wouldBlock, .ended: break
+            case .failed(let error): return error
+            }
+            if taken == bytes.count { return nil }
+            isWritable = false
+        }
+        unsent.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]), &resources.buffers)
+        return nil
     }
 }

@@ -11,41 +11,48 @@ extension Tunnel {
         while true {
             guard flush(&half, to: &sink, &left, &resources, &io) else { return false }
             if half.sourceEnded {
-                half.isFinished = true
-                // A source that reset did not say "that was all", so neither do we: the owner passes the reset on.
-                // With the other direction over as well, the close that follows says it without a call of its own.
-                if half.failure == nil, !otherIsFinished { io.shutdownWrite(sink.descriptor) }
+                if !finish(&half, to: &sink, otherIsFinished, &resources, &io) { continue }
                 return false
             }
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
-            guard source.isReadable, sink.isWritable else { return false }
+            guard source.hasInput, sink.isWritable else { return false }
             guard left > 0 else { return true }
             if resources.splicePolicy == .always, half.path == .copy, !half.neverSplices { enterSplice(&half) }
-            if half.path == .copy || !splice(&half, from: &source, &resources, &io) {
+            if half.path == .tls {
+                crypt(&half, from: &source, to: &sink, &left, &resources, &io)
+            } else if half.path == .copy || !splice(&half, from: &source, &resources, &io) {
                 copy(&half, from: &source, to: &sink, &left, &resources, &io)
             }
             if half.isFinished { return false }
         }
     }
 
+    /// Tells the sink the end of the stream, once everything before it is delivered. False when that left bytes to deliver
+    /// first.
+    private static func finish<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, to sink: inout Leg, _ otherIsFinished: Bool, _ resources: inout RelayResources,
+        _ io: inout IO
+    ) -> Bool {
+        // A source that broke did not say "that was all", so neither do we: the owner passes the reset on.
+        if half.failure == nil {
+            if !sink.endWasSealed, sealEnd(&half, &sink, &resources, &io) { return false }
+            // With the other direction over as well, the close that follows says it without a call of its own.
+            if !otherIsFinished { io.shutdownWrite(sink.descriptor) }
+        }
+        half.isFinished = true
+        return true
+    }
+
     /// Delivers what waits. False while some still does, or when the sink is gone.
     private static func flush<IO: StreamIO & ~Copyable>(
         _ half: inout Half, to sink: inout Leg, _ left: inout Int, _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool {
-        while half.backlog.count > 0 {
-            guard sink.isWritable else { return false }
-            let waiting = half.backlog.bytes
-            switch io.send(sink.descriptor, waiting) {
-            case .bytes(let count):
-                half.bytes += UInt64(count)
-                half.backlog.consume(count, &resources.buffers)
-                if count < waiting.count { sink.isWritable = false }
-            case .wouldBlock, .ended:
-                sink.isWritable = false
-            case .failed(let error):
-                sinkFailed(&half, error, &resources)
+        if sink.unsent.count > 0 {
+            if let error = sink.flush(&resources, &io) {
+                sinkFailed(&half, .socket(error), &resources)
                 return false
             }
+            if sink.unsent.count > 0 { return false }
         }
         while half.pipeBytes > 0 {
             guard sink.isWritable else { return false }
@@ -58,7 +65,7 @@ extension Tunnel {
             case .wouldBlock, .ended:
                 sink.isWritable = false
             case .failed(let error):
-                sinkFailed(&half, error, &resources)
+                sinkFailed(&half, .socket(error), &resources)
                 return false
             }
         }
@@ -71,57 +78,50 @@ extension Tunnel {
         _ resources: inout RelayResources, _ io: inout IO
     ) {
         let scratch = resources.scratch
-        switch io.receive(source.descriptor, into: scratch) {
+        guard let count = receive(&half, from: &source, into: scratch, &io) else { return }
+        left -= count
+        if count == scratch.count {
+            half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
+            let isBulk = half.fullReads >= RelayResources.fullReadsToSplice
+            if isBulk, resources.splicePolicy == .auto, !half.neverSplices { enterSplice(&half) }
+        } else {
+            half.fullReads = 0
+        }
+        half.bytes += UInt64(count)
+        if let error = sink.send(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &resources, &io) {
+            sinkFailed(&half, .socket(error), &resources)
+        }
+    }
+
+    /// Reads a plain source; `nil` when there is nothing to go on with.
+    static func receive<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, from source: inout Leg, into bytes: UnsafeMutableRawBufferPointer, _ io: inout IO
+    ) -> Int? {
+        switch io.receive(source.descriptor, into: bytes) {
+        case .bytes(let count):
+            if count < bytes.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {
+                source.isReadable = false
+            }
+            return count
         case .wouldBlock:
             source.isReadable = false
         case .ended:
             half.sourceEnded = true
         case .failed(let error):
-            sourceFailed(&half, error)
-        case .bytes(let count):
-            left -= count
-            if count == scratch.count {
-                half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
-                let isBulk = half.fullReads >= RelayResources.fullReadsToSplice
-                if isBulk, resources.splicePolicy == .auto, !half.neverSplices { enterSplice(&half) }
-            } else {
-                half.fullReads = 0
-                if source.shortReadDrains, !source.peerEnded, !source.sawUrgent { source.isReadable = false }
-            }
-            deliver(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &half, to: &sink, &resources, &io)
+            sourceFailed(&half, .socket(error))
         }
-    }
-
-    private static func deliver<IO: StreamIO & ~Copyable>(
-        _ bytes: UnsafeRawBufferPointer, _ half: inout Half, to sink: inout Leg, _ resources: inout RelayResources,
-        _ io: inout IO
-    ) {
-        var taken = 0
-        switch io.send(sink.descriptor, bytes) {
-        case .bytes(let count):
-            taken = count
-            half.bytes += UInt64(count)
-        case .wouldBlock, .ended:
-            break
-        case .failed(let error):
-            sinkFailed(&half, error, &resources)
-            return
-        }
-        if taken < bytes.count {
-            sink.isWritable = false
-            half.backlog.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]), &resources.buffers)
-        }
+        return nil
     }
 
     /// The source broke. What it sent before is still delivered, by `flush`.
-    static func sourceFailed(_ half: inout Half, _ error: Errno) {
-        half.failure = Half.Failure(atSource: true, error: error)
+    static func sourceFailed(_ half: inout Half, _ cause: Half.Cause) {
+        half.failure = Half.Failure(atSource: true, cause: cause)
         half.sourceEnded = true
     }
 
     /// The sink broke: nothing more can be delivered in this direction.
-    static func sinkFailed(_ half: inout Half, _ error: Errno, _ resources: inout RelayResources) {
-        half.failure = Half.Failure(atSource: false, error: error)
+    static func sinkFailed(_ half: inout Half, _ cause: Half.Cause, _ resources: inout RelayResources) {
+        half.failure = Half.Failure(atSource: false, cause: cause)
         half.isFinished = true
         half.abandon(&resources)
     }

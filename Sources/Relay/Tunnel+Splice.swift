@@ -63,7 +63,7 @@ extension Tunnel {
             return false
         case .failed(let error):
             resources.pipes.giveBack(pipe, isEmpty: true)
-            sourceFailed(&half, error)
+            sourceFailed(&half, .socket(error))
         }
         return true
     }

@@ -97,6 +97,21 @@ public struct Tunnel: ~Copyable {
     public mutating func abandon(_ resources: inout RelayResources) {
         forward.abandon(&resources)
         backward.abandon(&resources)
+        front.abandon(&resources)
+        back.abandon(&resources)
+    }
+
+    /// Settles how bytes travel, once both legs are there.
+    public mutating func begin() {
+        guard front.session != nil || back.session != nil else { return }
+        forward.path = .tls
+        backward.path = .tls
+    }
+
+    /// Bytes that were read and not yet delivered.
+    public var held: Int {
+        front.unsent.count + back.unsent.count + front.carry.count + back.carry.count + forward.pipeBytes
+            + backward.pipeBytes
     }
 
     /// Takes note of an epoll event on one leg.

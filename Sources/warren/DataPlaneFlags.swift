@@ -6,13 +6,12 @@ import Proxy
 struct DataPlaneFlags {
     var listeners: [EndpointName] = []
     var targets: [EndpointName] = []
-    var settings = ProxySettings()
+    var route = RouteSettings()
+    var loop = LoopSettings()
     var workers = 1
     var drainTimeout: Nanoseconds = .seconds(30)
     var maxConnections = 8192
-    var logLevel = LogLevel.info
-    var logJSON = false
-    var accessLog: String?
+    var log: LogFlags
 
     static func declare(_ flags: inout Flags) {
         flags.list("listen", "address", "Address to accept connections on.")
@@ -45,10 +44,10 @@ struct DataPlaneFlags {
         }
         listeners = try Self.endpoints(flags, "listen", wildcard: true)
         targets = try Self.endpoints(flags, "target", wildcard: false)
-        settings.connectTimeout = try flags.duration("connect-timeout", default: settings.connectTimeout)
-        if settings.connectTimeout == 0 { throw Flags.Misuse(description: "-connect-timeout must be more than 0") }
-        settings.idleTimeout = try flags.duration("idle-timeout", default: settings.idleTimeout)
-        settings.halfCloseTimeout = try flags.duration("half-close-timeout", default: settings.halfCloseTimeout)
+        route.connectTimeout = try flags.duration("connect-timeout", default: route.connectTimeout)
+        if route.connectTimeout == 0 { throw Flags.Misuse(description: "-connect-timeout must be more than 0") }
+        route.idleTimeout = try flags.duration("idle-timeout", default: route.idleTimeout)
+        route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
         if let text = flags.text("workers") {
@@ -58,15 +57,7 @@ struct DataPlaneFlags {
             }
             workers = count
         }
-        if let name = flags.text("log-level") {
-            guard let level = LogLevel(named: name) else {
-                throw Flags.Misuse(
-                    description: "invalid value \"\(name)\" for -log-level: want trace, debug, info, warn or error")
-            }
-            logLevel = level
-        }
-        logJSON = flags.isOn("log-json")
-        accessLog = flags.text("access-log")
+        log = try LogFlags(flags)
     }
 
     private static func endpoints(_ flags: Flags, _ name: String, wildcard: Bool) throws(Flags.Misuse) -> [EndpointName]

@@ -14,8 +14,11 @@ enum DataPlaneRunner {
     // A pipe is lent while bytes are in it; streams whose reader is slow keep theirs. 1024 of them hold 1 GiB at most.
     private static let mostPipes = 1024
 
-    /// Starts what `options` say and runs until a signal has ended it; the exit status.
-    static func run(_ command: String, _ options: DataPlaneFlags) throws(Flags.Misuse) -> Int32 {
+    /// Serves `route` as `options` say until a signal has ended it; the exit status. `renewal` is asked for the route anew
+    /// on SIGHUP and every two seconds; it answers only when something has changed.
+    static func run(
+        _ command: String, _ options: DataPlaneFlags, _ route: Route, renewal: (any Renewal)? = nil
+    ) throws(Flags.Misuse) -> Int32 {
         let beside = descriptorsBeside + options.workers * descriptorsEachWorker
         let wanted = options.maxConnections * 2 + beside
         let limit = Limits.descriptors(raisingTo: wanted + 2 * options.workers * (mostPipes - fewestPipes))
@@ -26,40 +29,38 @@ enum DataPlaneRunner {
                     + "\(limit): raise the limit (ulimit -n \(wanted)) or give -max-connections "
                     + "\(max(1, (limit - beside) / 2))")
         }
-        var settings = options.settings
+        var settings = options.loop
         settings.pipeLimit = min(mostPipes, fewestPipes + (limit - wanted) / 2 / options.workers)
         settings.maxConnections = (options.maxConnections + options.workers - 1) / options.workers
+        if settings.maxHandshakesPerSecond > 0 {
+            settings.maxHandshakesPerSecond = max(1, settings.maxHandshakesPerSecond / options.workers)
+        }
 
-        let writer = LogWriter(descriptor: 2)
-        let log = Logger(command, level: options.logLevel, json: options.logJSON, to: writer)
-        let accessLog = try openAccessLog(options)
-        let targets = try resolve(options.targets, flag: "target").map { Target($0.address, name: $0.name) }
+        let log = options.log.logger(command)
+        let accessLog = try options.log.openAccessLog()
         let listeners = try resolve(options.listeners, flag: "listen").map(\.address)
 
         let control: ControlLoop
-        let plane: DataPlane
-        let runner: Run
         do {
             control = try ControlLoop()
-            let box = Run.Box()
+            let box = RunningPlane.Box()
             let handle = control.handle
-            plane = try DataPlane(
-                listeners: listeners, targets: targets, settings: settings, workers: options.workers, log: log,
-                accessLog: accessLog?.logger
-            ) { notice in handle.execute { box.run?.take(notice) } }
-            runner = Run(control, plane, log, drainTimeout: options.drainTimeout)
-            box.run = runner
-            try control.onSignals { runner.signal($0) }
+            let plane = try DataPlane(
+                settings: settings, workers: options.workers, log: log, accessLog: accessLog
+            ) { notice in handle.execute { box.plane?.take(notice) } }
+            let (id, addresses) = try plane.add(route, on: listeners)
+            let running = RunningPlane(control, plane, id, log, drainTimeout: options.drainTimeout, renewal: renewal)
+            box.plane = running
+            try control.onSignals { running.signal($0) }
+            for address in addresses { log.info("listening", .text("address", address.description)) }
         } catch let failure as DataPlane.StartFailure {
             throw Flags.Misuse(
                 description: "cannot listen on \(failure.subject): \(failure.error)" + hint(failure.error))
         } catch {
             throw Flags.Misuse(description: "cannot start: \(error)")
         }
-        for address in plane.addresses { log.info("listening", .text("address", address.description)) }
         control.run()
-        writer.flush()
-        accessLog?.writer.flush()
+        options.log.flush()
         return 0
     }
 
@@ -72,6 +73,11 @@ enum DataPlaneRunner {
         case .noSuchFile: "; the path's directory does not exist"
         default: ""
         }
+    }
+
+    /// The targets that `-target` names, host names looked up.
+    static func targets(_ options: DataPlaneFlags) throws(Flags.Misuse) -> [Target] {
+        try resolve(options.targets, flag: "target").map { Target($0.address, name: $0.name) }
     }
 
     private static func resolve(
@@ -89,79 +95,5 @@ enum DataPlaneRunner {
             }
         }
         return found
-    }
-
-    private static func openAccessLog(_ options: DataPlaneFlags) throws(Flags.Misuse) -> (
-        logger: Logger, writer: LogWriter
-    )? {
-        guard let path = options.accessLog else { return nil }
-        let descriptor = path == "-" ? 1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else {
-            throw Flags.Misuse(description: "-access-log \(path): \(Errno(errno)); give a path that can be written")
-        }
-        let writer = LogWriter(descriptor: descriptor)
-        return (Logger("access", level: .info, json: options.logJSON, to: writer), writer)
-    }
-}
-
-/// What the control loop of a running data plane does about signals and notices.
-private final class Run {
-    /// Lets the workers' notices reach a `Run` that is made after them. Only the control loop's thread looks inside.
-    final class Box: @unchecked Sendable {
-        var run: Run?
-    }
-
-    private let control: ControlLoop
-    private let plane: DataPlane
-    private let log: Logger
-    private let drainTimeout: Nanoseconds
-    private var isDraining = false
-    private var ended = 0
-    private var total = ProxyCounters()
-    private var reportNumber: UInt64 = 0
-
-    init(_ control: ControlLoop, _ plane: DataPlane, _ log: Logger, drainTimeout: Nanoseconds) {
-        self.control = control
-        self.plane = plane
-        self.log = log
-        self.drainTimeout = drainTimeout
-    }
-
-    func signal(_ number: Int32) {
-        switch number {
-        case SIGTERM, SIGINT:
-            if isDraining {
-                log.info("second signal, ending connections now")
-                plane.order(.stop)
-            } else {
-                isDraining = true
-                log.info("draining: accepting no more connections", .text("timeout", "\(drainTimeout / 1_000_000)ms"))
-                plane.order(.drain(deadline: Clock.monotonic + drainTimeout))
-            }
-        case SIGUSR1:
-            reportNumber += 1
-            plane.order(.report(reportNumber))
-        default: break
-        }
-    }
-
-    func take(_ notice: Notice) {
-        switch notice {
-        case .ended(_, let counters):
-            ended += 1
-            total = total + counters
-            guard ended == plane.workerCount else { return }
-            log.log(.info, "ended", total.rows.map { .number($0.name, $0.value) })
-            control.stop()
-        case .report(_, let worker, let counters, let loop, let tunnels):
-            log.log(
-                .info, "counters",
-                [.number("worker", worker)] + counters.rows.map { .number($0.name, $0.value) } + [
-                    .number("loop_turns", loop.turns), .number("loop_events", loop.events),
-                    .number("loop_registrations", loop.registrations), .number("loop_timers", loop.timers),
-                    .number("heap_bytes", Memory.heapInUse),
-                ])
-            for tunnel in tunnels { log.info("connection", .number("worker", worker), .text("tunnel", tunnel)) }
-        }
     }
 }

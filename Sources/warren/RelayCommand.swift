@@ -25,8 +25,10 @@ func runRelay(_ words: [String]) -> Int32 {
     if let status = flags.parseOrExplain(words) { return status }
     do throws(Flags.Misuse) {
         var options = try DataPlaneFlags(flags)
-        options.settings.splice = try flags.choice("splice", default: .auto)
-        return try DataPlaneRunner.run("relay", options)
+        options.loop.splice = try flags.choice("splice", default: .auto)
+        let targets = try DataPlaneRunner.targets(options)
+        return try DataPlaneRunner.run(
+            "relay", options, Route(name: "relay", targets: targets, settings: options.route))
     } catch {
         complain("warren relay: \(error)")
         return 1

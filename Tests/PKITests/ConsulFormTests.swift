@@ -29,7 +29,7 @@ import Testing
         #expect(root.isSelfSigned)
         #expect(try root.pem() == pem)
         let der = try root.der()
-        let again = try Certificate(der: der.span.bytes, source: "again")
+        let again = try Certificate(der: der, source: "again")
         #expect(try again.pem() == pem)
     }
 

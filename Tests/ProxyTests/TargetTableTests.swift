@@ -108,11 +108,11 @@ struct ConnectionTests {
     @Test("counters add up")
     func counters() {
         var one = ProxyCounters()
-        one.accepted = 5
-        one.closed = 3
-        one.bytesSpliced = 7
+        one[.accepted] = 5
+        one[.closed] = 3
+        one[.bytesSpliced] = 7
         let sum = one + one
-        #expect(sum.accepted == 10 && sum.closed == 6 && sum.bytesSpliced == 14)
+        #expect(sum[.accepted] == 10 && sum[.closed] == 6 && sum[.bytesSpliced] == 14)
         #expect(sum.rows.first { $0.name == "live" }?.value == 4)
         #expect(Set(sum.rows.map(\.name)).count == sum.rows.count)
     }

@@ -31,13 +31,16 @@ final class Leg {
     func updateKeys(request: Bool) -> Bool { session.updateKeys(request: request) }
     func judgeEndOfStream() -> TLSFault? { session.judgeEndOfStream(leftover: arrived.count) }
 
-    /// Runs `body` with a window on at most `limit` of what arrived, and a sink of `room`.
+    /// Left in the window by the last call; it comes back in front of at most `limit` new bytes, as a relay does it.
+    private var leftover = 0
+
+    /// Runs `body` with a window on what the last call left and at most `limit` more, and a sink of `room`.
     @discardableResult
     func call<T>(
         limit: Int = .max, room: Int = 65536,
         _ body: (inout Session, inout CipherWindow, inout CipherSink) throws(TLSFault) -> T
     ) throws(TLSFault) -> T {
-        let give = min(limit, arrived.count)
+        let give = limit == .max ? arrived.count : min(leftover + limit, arrived.count)
         let input = UnsafeMutableRawBufferPointer.allocate(byteCount: give, alignment: 1)
         let output = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 1)
         defer {
@@ -50,6 +53,7 @@ final class Leg {
         let result: Result<T, TLSFault>
         do throws(TLSFault) { result = .success(try body(&session, &window, &sink)) } catch { result = .failure(error) }
         arrived.removeFirst(give - window.count)
+        leftover = window.count
         outgoing.append(contentsOf: sink.written)
         return try result.get()
     }

@@ -21,10 +21,10 @@ struct DataPlaneFlagsTests {
         let options = try read(Self.needed)
         #expect(options.listeners.map(\.description) == ["0.0.0.0:1"])
         #expect(options.targets.map(\.description) == ["127.0.0.1:2"])
-        #expect(options.settings.connectTimeout == .seconds(5) && options.settings.idleTimeout == 0)
-        #expect(options.settings.halfCloseTimeout == .seconds(60) && options.drainTimeout == .seconds(30))
+        #expect(options.route.connectTimeout == .seconds(5) && options.route.idleTimeout == 0)
+        #expect(options.route.halfCloseTimeout == .seconds(60) && options.drainTimeout == .seconds(30))
         #expect(options.workers == 1 && options.maxConnections == 8192)
-        #expect(options.logLevel == .info && !options.logJSON && options.accessLog == nil)
+        #expect(options.log.level == .info && !options.log.isJSON && options.log.accessPath == nil)
     }
 
     @Test("are read")
@@ -37,9 +37,9 @@ struct DataPlaneFlagsTests {
             ])
         #expect(options.listeners.count == 2 && options.targets.count == 2)
         #expect(options.workers == Limits.processors && options.maxConnections == 7)
-        #expect(options.settings.connectTimeout == .seconds(1) && options.settings.idleTimeout == .seconds(2))
-        #expect(options.settings.halfCloseTimeout == 0 && options.drainTimeout == .seconds(4))
-        #expect(options.logLevel == .error && options.logJSON && options.accessLog == "-")
+        #expect(options.route.connectTimeout == .seconds(1) && options.route.idleTimeout == .seconds(2))
+        #expect(options.route.halfCloseTimeout == 0 && options.drainTimeout == .seconds(4))
+        #expect(options.log.level == .error && options.log.isJSON && options.log.accessPath == "-")
     }
 
     /// Words, and what the sentence must name.

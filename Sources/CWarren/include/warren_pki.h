@@ -42,9 +42,6 @@ void warren_pki_reason(char *text, size_t size);
 /* explicit_bzero(3): a store that the optimizer keeps. */
 void warren_wipe(void *bytes, size_t size);
 
-/* RAND_bytes(3). */
-int warren_random_bytes(uint8_t *bytes, size_t size);
-
 /* SHA-256 of `size` bytes into 32. */
 int warren_sha256(const uint8_t *bytes, size_t size, uint8_t digest[32]);
 

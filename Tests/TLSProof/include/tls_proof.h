@@ -26,11 +26,59 @@ const char *proof_key(const proof_authority *authority, size_t *length);
 char *proof_revocations(
     const proof_authority *issuer, const proof_authority *revoked, long starts, long ends, size_t *length);
 
-/* Calls of malloc, calloc, realloc and aligned_alloc by this thread since the program started. */
+/* Calls of malloc, calloc and realloc by this thread since it started. 0 under a sanitizer. */
 uint64_t proof_allocations(void);
-/* Bytes in use on the heap, as mallinfo2(3) sees them. */
-size_t proof_heap_in_use(void);
+/* Bytes this thread has taken from those and not given back. */
+int64_t proof_heap_in_use(void);
 /* Microseconds of CPU this thread has used. */
 double proof_cpu_microseconds(void);
+
+/* --- a peer that is plain OpenSSL, to prove that we speak with others than ourselves ------------------------------- */
+
+typedef struct proof_peer proof_peer;
+
+typedef struct proof_peer_options {
+    int server, version;         /* 0x0303, 0x0304 */
+    const char *suite;           /* suite as OpenSSL names it for that version, NULL the default */
+    const char *groups;          /* SSL_set1_groups_list, NULL the default */
+    int tickets;                 /* server: how many, -1 default */
+    size_t fragment;             /* SSL_set_max_send_fragment, 0 default */
+    size_t padding;              /* SSL_set_block_padding, 0 none */
+} proof_peer_options;
+
+/* Verifies against root, shows identity. */
+proof_peer *proof_peer_new(
+    const proof_peer_options *options, const proof_authority *identity, const proof_authority *root);
+void proof_peer_free(proof_peer *peer);
+/* 1 done, 0 waiting, -1 failed. */
+int proof_peer_handshake(proof_peer *peer);
+void proof_peer_feed(proof_peer *peer, const uint8_t *bytes, size_t count);
+/* Bytes it wants to send. */
+size_t proof_peer_take(proof_peer *peer, uint8_t *to, size_t room);
+int proof_peer_write(proof_peer *peer, const uint8_t *bytes, size_t count);
+/* Bytes read; 0 nothing there; -1 closed by close_notify; -2 failed. */
+long proof_peer_read(proof_peer *peer, uint8_t *to, size_t room);
+/* SSL_key_update with or without a request, sent at once. */
+int proof_peer_update(proof_peer *peer, int request);
+int proof_peer_renegotiate(proof_peer *peer);
+void proof_peer_close(proof_peer *peer);
+/* The alert it received last, -1 none. */
+int proof_peer_alert(const proof_peer *peer);
+
+/* --- records no honest peer would send ------------------------------------------------------------------------------ */
+
+struct warren_tls_session;
+/* Seals one record of any type under a detached session's own keys, with padding zeros behind it. type -1: no type at
+ * all, only zeros. Returns the record's length, 0 if it does not fit. */
+size_t proof_seal_any(
+    struct warren_tls_session *session, int type, const uint8_t *content, size_t length, size_t padding, uint8_t *to,
+    size_t room);
+/* Sets how many records the session believes to have sealed or opened. */
+void proof_set_sequence(struct warren_tls_session *session, int writing, uint64_t sequence);
+
+/* A checksum that runs: pass what the last call returned, 0 first. Byte order matters, cuts do not. */
+uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
+/* Noise out of a seed, and the seed for the next call. */
+uint64_t proof_noise(uint64_t seed, uint8_t *to, size_t count);
 
 #endif

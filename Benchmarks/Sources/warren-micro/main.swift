@@ -1,0 +1,2 @@
+import CAllocationCount
+print(allocation_count())

@@ -1,0 +1,105 @@
+import JSON
+import Mesh
+
+/// `/v1/catalog/register` and `/v1/catalog/deregister`: entries of other nodes, which no agent looks after.
+enum CatalogWrites {
+    static let routes = [
+        Route(["PUT"], "/v1/catalog/register", register),
+        Route(["PUT"], "/v1/catalog/deregister", deregister),
+    ]
+
+    @Sendable static func register(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
+        let body = Reader(try call.body())
+        let request: CatalogRegistration
+        do throws(CatalogRegistration.Fault) {
+            request = try CatalogRegistration(body)
+        } catch {
+            throw Refusal(400, "Request decode failed: \(error.text)")
+        }
+        if !request.datacenter.isEmpty && request.datacenter != core.configuration.datacenter {
+            throw Refusal(500, "No path to datacenter")
+        }
+        guard !request.node.name.isEmpty else { throw Refusal(500, "Must provide node") }
+        guard !request.node.address.isEmpty || request.skipsNodeUpdate else {
+            throw Refusal(500, "Must provide address if SkipNodeUpdate is not set")
+        }
+        if !request.node.id.isEmpty, let fault = uuidFault(request.node.id) {
+            throw Refusal(500, "Bad node ID: \(fault)")
+        }
+        let permit = try core.permit(call)
+        let name = request.node.name
+        guard permit.allows(.nodeWrite(name)) else { throw .permissionDenied }
+        if let service = request.service {
+            guard permit.allows(.serviceWrite(service.name)) else { throw .permissionDenied }
+            guard !service.name.isEmpty else { throw Refusal(500, "Must provide service name with ID") }
+            let problems = service.problems()
+            if !problems.isEmpty { throw Refusal(500, multiError(problems)) }
+        }
+        if request.skipsNodeUpdate && core.catalog.node(name) == nil {
+            throw Refusal(500, "failed inserting node: node \"\(name)\" is not registered")
+        }
+        if !request.skipsNodeUpdate { core.commit { catalog, index in catalog.put(request.node, index: index) } }
+        if let service = request.service {
+            core.commit { catalog, index in
+                catalog.put(ServiceRecord(node: name, definition: service), index: index)
+            }
+        }
+        for check in request.checks {
+            if !check.serviceID.isEmpty, core.catalog.service(node: name, id: check.serviceID) == nil {
+                throw Refusal(500, "failed inserting check: Missing service registration")
+            }
+            core.commit { catalog, index in catalog.put(check, index: index) }
+        }
+        return .answer(.json(true))
+    }
+
+    @Sendable static func deregister(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
+        let body = Reader(try call.body())
+        let datacenter: String
+        let node: String
+        let serviceID: String
+        let checkID: String
+        do throws(TypeError) {
+            datacenter = try body.member("Datacenter")?.string() ?? ""
+            node = try body.member("Node")?.string() ?? ""
+            serviceID = try body.member("ServiceID")?.string() ?? ""
+            checkID = try body.member("CheckID")?.string() ?? ""
+        } catch {
+            throw Refusal(400, "Request decode failed: \(goSentence(error))")
+        }
+        if !datacenter.isEmpty && datacenter != core.configuration.datacenter {
+            throw Refusal(500, "No path to datacenter")
+        }
+        guard !node.isEmpty else { throw Refusal(500, "Must provide node") }
+        let permit = try core.permit(call)
+        let service = core.catalog.service(node: node, id: serviceID)
+        let mayWrite =
+            permit.allows(.nodeWrite(node))
+            || (service.map { permit.allows(.serviceWrite($0.definition.name)) } ?? false)
+        guard mayWrite else { throw .permissionDenied }
+        if !serviceID.isEmpty {
+            core.commit { catalog, index in catalog.removeService(node: node, id: serviceID, index: index) }
+        } else if !checkID.isEmpty {
+            core.commit { catalog, index in catalog.removeCheck(node: node, id: checkID, index: index) }
+        } else {
+            core.commit { catalog, index in catalog.removeNode(node, index: index) }
+        }
+        return .answer(.json(true))
+    }
+}
+
+/// What is wrong with a UUID, in the words of hashicorp/go-uuid, or nothing.
+func uuidFault(_ text: String) -> String? {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 36 else { return "uuid string is wrong length" }
+    let dashes = Set([8, 13, 18, 23])
+    for (place, byte) in bytes.enumerated() {
+        if dashes.contains(place) {
+            if byte != UInt8(ascii: "-") { return "uuid is improperly formatted" }
+        } else if Character(Unicode.Scalar(byte)).hexDigitValue == nil {
+            return
+                "encoding/hex: invalid byte: U+00\(String(byte, radix: 16, uppercase: true)) '\(Character(Unicode.Scalar(byte)))'"
+        }
+    }
+    return nil
+}

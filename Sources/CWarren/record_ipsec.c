@@ -1,0 +1,184 @@
+/* Record protection by Intel's multi-buffer library, which does AES-GCM with VAES and AVX-512 in half of libcrypto's time
+ * for long records and an eighth for short ones. It is loaded when installed; nothing of it is needed to build.
+ *
+ * What is declared here is its stable direct API (intel-ipsec-mb.h, "Direct GCM API"): stateless functions on a block of
+ * precomputed key material. Before the first use its answers are compared with libcrypto's over many lengths and both
+ * key sizes, so a library that differs from what is declared here is not used. */
+#include <dlfcn.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+
+typedef void gcm_expand_fn(const void *key, void *keys);
+typedef void gcm_whole_fn(
+    const void *keys, void *context, uint8_t *out, const uint8_t *in, uint64_t length, const uint8_t *iv,
+    const uint8_t *aad, uint64_t aad_length, uint8_t *tag, uint64_t tag_length);
+typedef void gcm_init_fn(const void *keys, void *context, const uint8_t *iv, const uint8_t *aad, uint64_t aad_length);
+typedef void gcm_update_fn(const void *keys, void *context, uint8_t *out, const uint8_t *in, uint64_t length);
+typedef void gcm_finish_fn(const void *keys, void *context, uint8_t *tag, uint64_t tag_length);
+
+static struct {
+    gcm_expand_fn *expand[2];
+    gcm_whole_fn *seal[2], *open[2];
+    gcm_init_fn *init[2];
+    gcm_update_fn *update[2];
+    gcm_finish_fn *finish[2];
+} library;
+
+enum {
+    /* struct gcm_key_data of versions 1.0 to 2.0: 15 round keys, 48 powers of the hash key, rounded up to 64. Twice that
+     * is set aside, so that a version with more powers does not write past the end before the self-test can tell. */
+    KEYS_SIZE = 1024,
+    KEYS_RESERVED = 2048,
+    /* struct gcm_context_data is 96 bytes. */
+    CONTEXT_SIZE = 256,
+    /* Up to here plain bytes and content type are put side by side in the output first, and sealed in one call. */
+    SHORT = 512,
+};
+
+static int ipsec_expand(warren_tls_engine *engine, struct aead_slot *slot, const uint8_t *key) {
+    (void)engine;
+    if (slot->keys == NULL && (slot->keys = aligned_alloc(64, KEYS_SIZE)) == NULL) return -1;
+    library.expand[slot->kind](key, slot->keys);
+    return 0;
+}
+
+static void ipsec_wipe(struct aead_slot *slot) {
+    if (slot->keys != NULL) OPENSSL_cleanse(slot->keys, KEYS_SIZE);
+}
+
+static int ipsec_seal(
+    struct aead_slot *slot, const uint8_t nonce[12], const uint8_t header[5], const uint8_t *in, size_t length,
+    uint8_t type, uint8_t *out) {
+    _Alignas(64) uint8_t context[CONTEXT_SIZE];
+    int kind = slot->kind;
+    uint8_t *tag = out + length + 1;
+    if (length <= SHORT) {
+        if (length != 0) memcpy(out, in, length);
+        out[length] = type;
+        library.seal[kind](slot->keys, context, out, out, length + 1, nonce, header, RECORD_HEADER, tag, RECORD_TAG);
+        return 0;
+    }
+    library.init[kind](slot->keys, context, nonce, header, RECORD_HEADER);
+    library.update[kind](slot->keys, context, out, in, length);
+    out[length] = type;
+    library.update[kind](slot->keys, context, out + length, out + length, 1);
+    library.finish[kind](slot->keys, context, tag, RECORD_TAG);
+    return 0;
+}
+
+static int ipsec_open(
+    struct aead_slot *slot, const uint8_t nonce[12], const uint8_t header[5], const uint8_t *in, size_t length,
+    uint8_t *out) {
+    _Alignas(64) uint8_t context[CONTEXT_SIZE];
+    uint8_t tag[RECORD_TAG];
+    library.open[slot->kind](
+        slot->keys, context, out, in, length, nonce, header, RECORD_HEADER, tag, RECORD_TAG);
+    if (CRYPTO_memcmp(tag, in + length, RECORD_TAG) == 0) return 0;
+    OPENSSL_cleanse(out, length);
+    return -1;
+}
+
+static char name[80] = "libIPSec_MB";
+static const struct aead_ops ops = {name, ipsec_expand, ipsec_wipe, ipsec_seal, ipsec_open};
+
+/* --- loading ------------------------------------------------------------------------------------------------------ */
+
+static int find(void *handle, const char *flavour) {
+    static const char *const sizes[2] = {"128", "256"};
+    for (int i = 0; i < 2; i++) {
+        char symbol[80];
+#define FIND(field, format)                                                                                            \
+    snprintf(symbol, sizeof symbol, format, sizes[i], flavour);                                                        \
+    *(void **)&library.field[i] = dlsym(handle, symbol);                                                               \
+    if (library.field[i] == NULL) return -1
+        FIND(expand, "aes_gcm_pre_%s_%s");
+        FIND(seal, "aes_gcm_enc_%s_%s");
+        FIND(open, "aes_gcm_dec_%s_%s");
+        FIND(init, "aes_gcm_init_%s_%s");
+        FIND(update, "aes_gcm_enc_%s_update_%s");
+        FIND(finish, "aes_gcm_enc_%s_finalize_%s");
+#undef FIND
+    }
+    return 0;
+}
+
+/* Both implementations must seal alike, open what the other sealed, and refuse a changed byte, at every length around
+ * the places where the code paths change. */
+static int agrees(warren_tls_engine *engine) {
+    static const size_t lengths[] = {0,    1,    2,    15,   16,   17,   31,   47,   63,   64,   127,  128,   255,  256,
+                                     257,  511,  512,  513,  767,  768,  769,  1023, 1024, 1500, 4096, 4099,  8191, 16383,
+                                     16384};
+    int agreed = 0;
+    uint8_t *memory = malloc(5 * 16448);
+    struct aead_slot a = {0}, b = {0};
+    a.keys = aligned_alloc(64, KEYS_RESERVED);
+    if (memory == NULL || a.keys == NULL) goto done;
+    uint8_t *plain = memory, *left = memory + 16448, *right = left + 16448, *back = right + 16448;
+    uint32_t noise = 1;
+    for (size_t i = 0; i < 16448; i++) plain[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
+    memset((uint8_t *)a.keys + KEYS_SIZE, 0xA5, KEYS_RESERVED - KEYS_SIZE);
+    for (int kind = 0; kind < 2; kind++) {
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            size_t length = lengths[i];
+            const uint8_t *key = plain + i, *nonce = plain + 100 + i, *header = plain + 200 + i;
+            a.kind = b.kind = (uint8_t)kind;
+            a.sealing = b.sealing = 1;
+            if (ipsec_expand(engine, &a, key) != 0 || warren_aead_libcrypto.expand(engine, &b, key) != 0) goto done;
+            if (ipsec_seal(&a, nonce, header, plain + i, length, 23, left) != 0) goto done;
+            if (warren_aead_libcrypto.seal(&b, nonce, header, plain + i, length, 23, right) != 0) goto done;
+            if (memcmp(left, right, length + 17) != 0) goto done;
+            if (ipsec_open(&a, nonce, header, right, length + 1, back) != 0) goto done;
+            if (memcmp(back, plain + i, length) != 0 || back[length] != 23) goto done;
+            right[(length + 17) / 2] ^= 1;
+            if (ipsec_open(&a, nonce, header, right, length + 1, back) == 0) goto done;
+        }
+    }
+    for (size_t i = KEYS_SIZE; i < KEYS_RESERVED; i++)
+        if (((uint8_t *)a.keys)[i] != 0xA5) goto done;
+    agreed = 1;
+done:
+    free(memory);
+    free(a.keys);
+    EVP_CIPHER_CTX_free(b.evp);
+    return agreed;
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum { UNTRIED, GOOD, ABSENT } state;
+
+static int load(warren_tls_engine *engine) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl")
+        || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("vaes")
+        || !__builtin_cpu_supports("vpclmulqdq"))
+        return -1;
+    void *handle = dlopen("libIPSec_MB.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) return -1;
+    if (find(handle, "vaes_avx512") != 0 || !agrees(engine)) {
+        dlclose(handle);
+        return -1;
+    }
+    const char *(*version)(void) = NULL;
+    *(void **)&version = dlsym(handle, "imb_get_version_str");
+    if (version != NULL) snprintf(name, sizeof name, "libIPSec_MB %s (VAES)", version());
+    return 0; /* the handle stays: its code is in use until the process ends */
+#else
+    (void)engine;
+    return -1;
+#endif
+}
+
+const struct aead_ops *warren_aead_ipsec_mb(warren_tls_engine *engine) {
+    pthread_mutex_lock(&lock);
+    if (state == UNTRIED) state = load(engine) == 0 ? GOOD : ABSENT;
+    int good = state == GOOD;
+    pthread_mutex_unlock(&lock);
+    return good ? &ops : NULL;
+}

@@ -1,0 +1,17 @@
+/// Something a blocking query can wait for a change of. Names of nodes and services are in lower case here, since
+/// Consul's catalog finds them without regard to case.
+package enum Watch: Sendable, Hashable {
+    case nodes
+    case services
+    case checks
+    /// The instances of a service and their checks.
+    case service(String)
+    /// The proxies and native instances that stand for a service, and their checks.
+    case destination(String)
+    case intentions
+    case roots
+    case leaf(String)
+    /// A service of this agent, by id: its definition, not its health.
+    case localService(String)
+    case configEntries
+}

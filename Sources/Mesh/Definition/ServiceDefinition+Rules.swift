@@ -1,0 +1,90 @@
+/// Sentences of hashicorp/go-multierror, which Consul answers with.
+package func multiError(_ problems: [String]) -> String {
+    let head = problems.count == 1 ? "1 error occurred:" : "\(problems.count) errors occurred:"
+    return head + "\n" + problems.map { "\t* \($0)\n" }.joined() + "\n"
+}
+
+extension ServiceDefinition {
+    /// The rules the definition breaks, in Consul's words (`NodeService.Validate`).
+    package func problems() -> [String] {
+        var problems: [String] = []
+        if kind == .connectProxy {
+            if (proxy?.destinationServiceName ?? "").isEmpty {
+                problems.append("Proxy.DestinationServiceName must be non-empty for Connect proxy services")
+            } else if proxy?.destinationServiceName == "*" {
+                problems.append("Proxy.DestinationServiceName must not be a wildcard for Connect proxy services")
+            }
+            if port == 0 { problems.append("Port must be set for a Connect proxy") }
+            if isNative { problems.append("A Proxy cannot also be Connect Native, only typical services") }
+        }
+        if isNative && managedProxy != nil {
+            problems.append("Services that are Connect native may not have a proxy configuration")
+        }
+        if managedProxy != nil && port == 0 {
+            problems.append("Services with a Connect managed proxy must have a port set")
+        }
+        if !sidecar.isEmpty && isNative {
+            problems.append("Services that are Connect native may not have a sidecar")
+        }
+        problems += proxy?.problems() ?? []
+        return problems
+    }
+
+    /// Whether the metadata breaks a rule, in Consul's words.
+    package static func metaProblem(_ meta: [String: String]) -> String? {
+        if meta.count > 64 { return "Node metadata cannot contain more than 64 key/value pairs" }
+        for (key, value) in meta.sorted(by: { $0.key < $1.key }) {
+            func refuse(_ reason: String) -> String {
+                "Couldn't load metadata pair ('\(key)', '\(value)'): \(reason)"
+            }
+            if key.isEmpty { return refuse("Key cannot be blank") }
+            let plain = key.utf8.allSatisfy {
+                switch $0 {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+            if !plain { return refuse("Key contains invalid characters") }
+            if key.utf8.count > 128 { return refuse("Key is too long (limit: 128 characters)") }
+            if key.hasPrefix("consul-") { return refuse("Key prefix 'consul-' is reserved for internal use") }
+            if value.utf8.count > 512 { return refuse("Value is too long (limit: 512 characters)") }
+        }
+        return nil
+    }
+}
+
+extension ProxyDefinition {
+    /// The rules the upstreams break, in Consul's words.
+    package func problems() -> [String] {
+        var problems: [String] = []
+        var bound: Set<String> = []
+        for upstream in upstreams {
+            if upstream.destinationName.isEmpty {
+                problems.append("upstream destination name cannot be empty")
+                continue
+            }
+            if upstream.destinationType != "service" && upstream.destinationType != "prepared_query" {
+                problems.append("unknown upstream destination type: \"\(upstream.destinationType)\"")
+                continue
+            }
+            if upstream.destinationName == "*" {
+                problems.append("upstream destination name cannot be a wildcard")
+                continue
+            }
+            if upstream.localBindPort == 0 {
+                problems.append("upstream local bind port cannot be zero")
+                continue
+            }
+            let address = upstream.localBindAddress.isEmpty ? "127.0.0.1" : upstream.localBindAddress
+            let place = "\(address):\(upstream.localBindPort)"
+            if !bound.insert(place).inserted {
+                problems.append(
+                    "upstreams cannot contain duplicates by local bind address and port; \"\(place)\" is specified twice"
+                )
+            }
+        }
+        return problems
+    }
+}

@@ -1,0 +1,128 @@
+/// One loop's record of how connections to each instance went, and who rests.
+///
+/// An instance is in one of three states:
+/// - well: chosen freely; `failures` in a row make it rest;
+/// - resting: not chosen until its time has come;
+/// - on probation: chosen for one connection at a time; enough successes make it well, a failure makes it rest again,
+///   twice as long.
+public struct OutlierBook: Sendable {
+    /// How an instance stands.
+    public enum Standing: Sendable, Equatable {
+        /// Chosen freely, after so many failures in a row.
+        case well(failures: Int)
+        /// Not chosen before this moment of the loop's clock.
+        case resting(until: UInt64)
+        /// Chosen for one connection at a time; whether that one is under way.
+        case probation(isBusy: Bool)
+    }
+
+    /// 16 bytes for each instance.
+    struct Record: Sendable {
+        enum State: UInt8 { case well, resting, probation, busy }
+
+        /// While resting: until when. While well: when an earlier rest is forgotten.
+        var time: UInt64 = 0
+        /// While well: failures in a row. On probation: successes that are still missing.
+        var count: UInt16 = 0
+        /// Rests that are not forgotten.
+        var ejections: UInt16 = 0
+        var state: State = .well
+    }
+
+    var records: ContiguousArray<Record>
+    /// How many rest or are on probation.
+    public internal(set) var ejected = 0
+    /// No rest ends before this moment.
+    var earliest = UInt64.max
+
+    init(count: Int) {
+        records = ContiguousArray(repeating: Record(), count: count)
+    }
+
+    func standing(of place: Int) -> Standing {
+        let record = records[place]
+        return switch record.state {
+        case .well: .well(failures: Int(record.count))
+        case .resting: .resting(until: record.time)
+        case .probation: .probation(isBusy: false)
+        case .busy: .probation(isBusy: true)
+        }
+    }
+
+    /// Whether the instance may be chosen.
+    func admits(_ place: Int) -> Bool {
+        switch records[place].state {
+        case .well, .probation: true
+        case .resting, .busy: false
+        }
+    }
+
+    /// Ends the rests whose time has come, telling which.
+    mutating func wake(now: UInt64, policy: OutlierPolicy, _ body: (Int) -> Void) {
+        guard now >= earliest else { return }
+        earliest = .max
+        for place in records.indices where records[place].state == .resting {
+            if records[place].time <= now {
+                records[place].state = .probation
+                records[place].count = policy.probes
+                body(place)
+            } else {
+                earliest = min(earliest, records[place].time)
+            }
+        }
+    }
+
+    /// Notes that a connection to the instance begins; true if it is a probe.
+    mutating func noteStart(_ place: Int) -> Bool {
+        guard records[place].state == .probation else { return false }
+        records[place].state = .busy
+        return true
+    }
+
+    /// Notes that a connection ended; a probe that ended without a word leaves room for another.
+    mutating func noteEnd(_ place: Int) {
+        if records[place].state == .busy { records[place].state = .probation }
+    }
+
+    mutating func noteSuccess(_ place: Int, now: UInt64, policy: OutlierPolicy) {
+        switch records[place].state {
+        case .well:
+            records[place].count = 0
+            if records[place].ejections > 0, now >= records[place].time {
+                records[place].ejections -= 1
+                records[place].time = now &+ policy.forget
+            }
+        case .resting:
+            // From before the rest; a rest is not cut short by old news.
+            break
+        case .probation, .busy:
+            records[place].count -= 1
+            guard records[place].count == 0 else {
+                records[place].state = .probation
+                return
+            }
+            records[place].state = .well
+            records[place].time = now &+ policy.forget
+            ejected -= 1
+        }
+    }
+
+    mutating func noteFailure(
+        _ place: Int, now: UInt64, policy: OutlierPolicy, among count: Int, random: inout SplitMix64
+    ) {
+        switch records[place].state {
+        case .well:
+            if records[place].count < .max { records[place].count += 1 }
+            guard records[place].count >= policy.failures, policy.mayEject(ejected: ejected, of: count) else { return }
+            ejected += 1
+        case .resting: return
+        case .probation, .busy: break
+        }
+        if records[place].ejections < .max { records[place].ejections += 1 }
+        let rest = policy.rest(ejections: records[place].ejections)
+        records[place].state = .resting
+        records[place].count = 0
+        records[place].time = now &+ rest &+ UInt64(random.below(Int(clamping: rest / 8 + 1)))
+        earliest = min(earliest, records[place].time)
+    }
+}

@@ -1,0 +1,46 @@
+import Kernel
+import Log
+import Reactor
+import TLS
+
+/// What a data loop can be told. Values, so that they can be logged and replayed.
+enum Order: Sendable {
+    /// Serve a new route on these listeners, which belong to the loop from here on.
+    case add(UInt16, Route, [BoundListener])
+    /// Serve the route as it is said now; live tunnels go on unless the new rules cut them.
+    case change(UInt16, Route)
+    /// Accept no more on the route; its tunnels go on.
+    case remove(UInt16)
+    /// Accept no more; end when the last tunnel has, or at the deadline on the monotonic clock.
+    case drain(deadline: Instant)
+    /// End now: tunnels are closed where they stand.
+    case stop
+    /// Say what you hold; the answer carries the same number.
+    case report(UInt64, tunnels: Bool)
+}
+
+/// What a data loop says back.
+public enum Notice: Sendable {
+    /// The loop has ended; nothing of it is left.
+    case ended(worker: Int, ProxyCounters)
+    /// The answer to `DataPlane.report`: counters, and a line for each live tunnel if asked for.
+    case report(UInt64, worker: Int, ProxyCounters, LoopCounters, tunnels: [String])
+    /// A route's certificates could not be used; the loop goes on with what it had.
+    case refused(worker: Int, route: String, TLSFault)
+}
+
+/// What connects a worker to the rest of the process.
+struct WorkerPlumbing: Sendable {
+    let orders: Mailbox<Order>
+    let log: Logger
+    let accessLog: Logger?
+    let notices: @Sendable (Notice) -> Void
+}
+
+/// A socket that listens already and is about to belong to one data loop.
+struct BoundListener: Sendable {
+    let descriptor: Int32
+    let name: String
+    /// A unix socket's path.
+    let path: String?
+}

@@ -1,0 +1,167 @@
+import Kernel
+import TLS
+
+/// How one listener's connections are served: what is spoken on either side, who may come, where they go.
+///
+/// Inbound and outbound differ by this value alone: a public listener has TLS in front, an upstream listener behind.
+public struct Route: Sendable {
+    /// For logs and counters: "public", "service2".
+    public var name: String
+    /// TLS towards clients; `nil` for plain TCP.
+    public var front: TLSMaterial?
+    /// TLS towards targets; `nil` for plain TCP.
+    public var back: TLSMaterial?
+    /// Which verified clients may connect. Only asked where `front` is set.
+    public var admission: Admission
+    /// What becomes of live tunnels that new rules no longer admit.
+    public var enforcement: Enforcement
+    /// Where connections go.
+    public var targets: [Target]
+    /// Timeouts.
+    public var settings: RouteSettings
+
+    /// A route of these parts.
+    public init(
+        name: String, front: TLSMaterial? = nil, back: TLSMaterial? = nil, admission: Admission = .anyVerified,
+        enforcement: Enforcement = .cut, targets: [Target], settings: RouteSettings = RouteSettings()
+    ) {
+        self.name = name
+        self.front = front
+        self.back = back
+        self.admission = admission
+        self.enforcement = enforcement
+        self.targets = targets
+        self.settings = settings
+    }
+}
+
+/// Certificates, roots and rules, as each loop builds its own TLS context from them.
+public struct TLSMaterial: Sendable {
+    /// Who we are.
+    public var identity: TLSIdentity?
+    /// Whom we believe.
+    public var trust: TLSTrust
+    /// Versions, resumption, record protection.
+    public var policy: TLSPolicy
+    /// Keys for session tickets, shared by all loops of a process; `nil` issues none.
+    public var tickets: TicketKeys?
+    /// Contexts are built anew when this number changes.
+    public var generation: UInt64
+
+    /// Material of these parts.
+    public init(
+        identity: TLSIdentity?, trust: TLSTrust, policy: TLSPolicy = TLSPolicy(), tickets: TicketKeys? = nil,
+        generation: UInt64 = 0
+    ) {
+        self.identity = identity
+        self.trust = trust
+        self.policy = policy
+        self.tickets = tickets
+        self.generation = generation
+    }
+
+    /// Builds a context once, to find out whether it can be built: what cannot is refused before any loop hears of it.
+    public func check(as role: TLSRole) throws(TLSFault) {
+        _ = try TLSContext(
+            role: role, identity: identity, trust: trust, policy: policy, engine: TLSEngine(accelerator: .none))
+    }
+}
+
+/// Who may connect, decided in process for a peer whose certificate was verified, and decided again for live tunnels
+/// whenever the rules change.
+public struct Admission: Sendable {
+    /// The decision and what it rests on.
+    public enum Verdict: Sendable, Equatable {
+        /// May connect; the rule's name.
+        case allowed(by: String)
+        /// May not; the rule's name.
+        case refused(by: String)
+    }
+
+    /// Live tunnels are judged anew when this number changes.
+    public var generation: UInt64
+    /// The decision: a pure function of the peer and the rules captured in it.
+    public var judge: @Sendable (PeerFacts) -> Verdict
+
+    /// Rules of the given generation.
+    public init(generation: UInt64, judge: @escaping @Sendable (PeerFacts) -> Verdict) {
+        self.generation = generation
+        self.judge = judge
+    }
+
+    /// Everybody whose certificate the roots vouch for.
+    public static let anyVerified = Admission(generation: 0) { _ in .allowed(by: "any verified peer") }
+}
+
+/// What becomes of a live tunnel whose peer may no longer connect.
+public enum Enforcement: Sendable, Equatable {
+    /// It is reset at once.
+    case cut
+    /// It may go on for so long, then it is reset.
+    case drain(Nanoseconds)
+    /// It goes on; only new ones are refused, as Consul's own proxy does.
+    case keep
+}
+
+/// A place to dial, and whom to expect there.
+public struct Target: Sendable, Equatable {
+    /// Where.
+    public var address: SocketAddress
+    /// How the person who named it wrote it, for logs.
+    public var name: String
+    /// SNI to send; `nil` sends none.
+    public var serverName: String?
+    /// Whose certificate must answer. Only asked where the route's `back` is set.
+    public var expectation: PeerExpectation
+
+    /// A target at `address`, called `name`.
+    public init(
+        _ address: SocketAddress, name: String? = nil, serverName: String? = nil,
+        expectation: PeerExpectation = .anyVerified
+    ) {
+        self.address = address
+        self.name = name ?? address.description
+        self.serverName = serverName
+        self.expectation = expectation
+    }
+}
+
+/// What a target's certificate must say, beside being verified.
+public enum PeerExpectation: Sendable, Equatable {
+    /// Nothing more.
+    case anyVerified
+    /// One of its URI names is one of these.
+    case uri([String])
+    /// One of its DNS names matches, a `*.` label included (RFC 6125, section 6.4.3).
+    case dnsName(String)
+
+    /// Whether `peer` is whom we wanted to reach.
+    public func isMet(by peer: PeerFacts) -> Bool {
+        switch self {
+        case .anyVerified: true
+        case .uri(let wanted): peer.uris.contains { wanted.contains($0) }
+        case .dnsName(let wanted): peer.dnsNames.contains { DNSName.matches(pattern: $0, wanted) }
+        }
+    }
+
+    /// The expectation in words, for logs.
+    public var description: String {
+        switch self {
+        case .anyVerified: "any verified peer"
+        case .uri(let wanted): wanted.joined(separator: " or ")
+        case .dnsName(let wanted): wanted
+        }
+    }
+}
+
+/// Names as certificates carry them.
+public enum DNSName {
+    /// Whether `name` is `pattern`, without regard to ASCII case; a first label of `*` stands for exactly one label.
+    public static func matches(pattern: String, _ name: String) -> Bool {
+        let (left, right) = (pattern.lowercased(), name.lowercased())
+        if left == right { return true }
+        guard left.hasPrefix("*."), let dot = right.firstIndex(of: "."), dot != right.startIndex else { return false }
+        let suffix = left.dropFirst()
+        return suffix.dropFirst().contains(".") && right[dot...] == suffix
+    }
+}

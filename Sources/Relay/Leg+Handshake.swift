@@ -1,0 +1,109 @@
+import Kernel
+import TLS
+
+extension Leg {
+    /// How far a leg's handshake is.
+    public enum Handshake: Sendable {
+        /// Both sides are verified. Records that came along wait for the relay.
+        case complete
+        /// The next edge will tell.
+        case waiting
+        /// It failed; what TLS has to say about it was offered to the peer.
+        case failed(TLSFault)
+        /// The peer went away before the handshake was done.
+        case ended(Errno?)
+    }
+
+    /// Goes on with the handshake of this leg's session. To be called once before the first edge by a client.
+    public mutating func handshake(_ resources: inout RelayResources) -> Handshake {
+        var io = KernelIO()
+        return handshake(&resources, &io)
+    }
+
+    /// The same over another kernel.
+    public mutating func handshake<IO: StreamIO & ~Copyable>(
+        _ resources: inout RelayResources, _ io: inout IO
+    ) -> Handshake {
+        while true {
+            if let error = flush(&resources, &io) { return .ended(error) }
+            if unsent.count > 0 { return .waiting }
+            let memory = resources.arrived
+            var count = carry.count
+            if count > 0 {
+                memory.baseAddress!.copyMemory(from: carry.bytes.baseAddress!, byteCount: count)
+                carry.clear(&resources.buffers)
+            }
+            var ended = false
+            if isReadable {
+                let room = UnsafeMutableRawBufferPointer(rebasing: memory[count..<count + RelayResources.scratchSize])
+                switch io.receive(descriptor, into: room) {
+                case .bytes(let arrived):
+                    count += arrived
+                    if arrived < room.count, shortReadDrains, !peerEnded { isReadable = false }
+                case .wouldBlock: isReadable = false
+                case .ended: ended = true
+                case .failed(let error): return .ended(error)
+                }
+            }
+            var window = CipherWindow(UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
+            var answers = CipherSink(resources.leaving)
+            let progress: HandshakeProgress
+            do throws(TLSFault) {
+                progress = try session!.handshake(input: &window, output: &answers)
+            } catch {
+                _ = send(answers.written, &resources, &io)
+                return .failed(error)
+            }
+            if let error = send(answers.written, &resources, &io) { return .ended(error) }
+            if window.count > 0 { carry.append(UnsafeRawBufferPointer(window.rest), &resources.buffers) }
+            switch progress {
+            case .complete:
+                mayOpen = window.count > 0 || session?.hasBuffered == true
+                if ended { isReadable = true }
+                return .complete
+            case .wantsInput:
+                if ended { return .ended(nil) }
+                if !isReadable { return .waiting }
+            case .wantsOutput:
+                if ended { return .ended(nil) }
+            }
+        }
+    }
+
+    /// Ends the session with a fatal alert after the peer was verified and not authorised.
+    public mutating func refuse(_ alert: Alert, _ resources: inout RelayResources) {
+        var io = KernelIO()
+        var answers = CipherSink(resources.leaving)
+        session?.refuse(alert: alert, output: &answers)
+        _ = send(answers.written, &resources, &io)
+    }
+
+    /// Reads and drops what still comes, so that a close does not become a reset that overtakes our last words (RFC 9112,
+    /// section 9.6). True once the peer has ended.
+    public mutating func discardInput(_ resources: inout RelayResources) -> Bool {
+        var io = KernelIO()
+        _ = flush(&resources, &io)
+        while isReadable {
+            switch io.receive(descriptor, into: resources.scratch) {
+            case .bytes: continue
+            case .wouldBlock: isReadable = false
+            case .ended, .failed: return true
+            }
+        }
+        return false
+    }
+}
+
+extension Leg {
+    /// "TLSv1.3/TLS_AES_128_GCM_SHA256/detached/resumed", for the farewell record.
+    public var tlsSummary: String {
+        switch session {
+        case .none: return "-"
+        case .some(let session):
+            return [
+                session.version?.description ?? "handshake", session.cipherName,
+                session.isDetached ? "detached" : "attached", session.isResumed ? "resumed" : "full",
+            ].joined(separator: "/")
+        }
+    }
+}

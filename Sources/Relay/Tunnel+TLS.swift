@@ -1,0 +1,137 @@
+import Kernel
+import TLS
+
+/// The path of a direction with TLS on at least one leg: one read of up to a batch, all of its records opened or sealed, one
+/// write.
+extension Tunnel {
+    static func crypt<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
+        _ resources: inout RelayResources, _ io: inout IO
+    ) {
+        if source.session != nil {
+            openBatch(&half, from: &source, to: &sink, &left, &resources, &io)
+        } else if let count = receive(&half, from: &source, into: resources.plain, &io) {
+            left -= count
+            deliver(resources.plain, count, &half, to: &sink, &resources, &io)
+        }
+    }
+
+    /// Reads ciphertext behind what was carried over, opens all of it, and delivers the plain bytes.
+    private static func openBatch<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
+        _ resources: inout RelayResources, _ io: inout IO
+    ) {
+        let memory = resources.arrived
+        let carried = source.carry.count
+        if carried > 0 {
+            memory.baseAddress!.copyMemory(from: source.carry.bytes.baseAddress!, byteCount: carried)
+            source.carry.clear(&resources.buffers)
+        }
+        var count = carried
+        var transportEnded = false
+        if source.isReadable, carried < RelayResources.batchSize {
+            let room = UnsafeMutableRawBufferPointer(rebasing: memory[carried..<carried + RelayResources.batchSize])
+            switch io.receive(source.descriptor, into: room) {
+            case .bytes(let arrived):
+                count += arrived
+                left -= arrived
+                if arrived < room.count, source.shortReadDrains, !source.peerEnded { source.isReadable = false }
+            case .wouldBlock:
+                source.isReadable = false
+            case .ended:
+                transportEnded = true
+            case .failed(let error):
+                sourceFailed(&half, .socket(error))
+                return
+            }
+        }
+        var window = CipherWindow(UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
+        source.mayOpen = false
+        open(&window, &half, from: &source, to: &sink, &resources, &io)
+        if window.count > 0, !half.sourceEnded, !half.isFinished {
+            source.carry.append(UnsafeRawBufferPointer(window.rest), &resources.buffers)
+        }
+        if transportEnded, !half.sourceEnded, !half.isFinished, !source.mayOpen {
+            let truncated = source.session?.judgeEndOfStream(leftover: window.count)?.reason
+            if let truncated { sourceFailed(&half, .tls(truncated)) } else { half.sourceEnded = true }
+        }
+    }
+
+    private static func open<IO: StreamIO & ~Copyable>(
+        _ window: inout CipherWindow, _ half: inout Half, from source: inout Leg, to sink: inout Leg,
+        _ resources: inout RelayResources, _ io: inout IO
+    ) {
+        while true {
+            // `leaving` serves both: the answers to the source have left before anything is sealed for the sink.
+            var answers = CipherSink(resources.leaving)
+            let opened: Opened
+            do throws(TLSFault) {
+                opened = try source.session!.open(input: &window, into: resources.plain, output: &answers)
+            } catch {
+                _ = source.send(answers.written, &resources, &io)
+                sourceFailed(&half, .tls(error.reason))
+                return
+            }
+            if let error = source.send(answers.written, &resources, &io) {
+                sourceFailed(&half, .socket(error))
+                return
+            }
+            deliver(resources.plain, opened.count, &half, to: &sink, &resources, &io)
+            if half.isFinished { return }
+            switch opened.stop {
+            case .needsInput: return
+            case .closed:
+                half.sourceEnded = true
+                return
+            case .destinationFull, .sinkFull:
+                if sink.unsent.count > 0 {
+                    source.mayOpen = true
+                    return
+                }
+            }
+        }
+    }
+
+    /// Hands plain bytes to the sink, sealed where it is a TLS leg.
+    private static func deliver<IO: StreamIO & ~Copyable>(
+        _ memory: UnsafeMutableRawBufferPointer, _ count: Int, _ half: inout Half, to sink: inout Leg,
+        _ resources: inout RelayResources, _ io: inout IO
+    ) {
+        guard count > 0 else { return }
+        half.bytes += UInt64(count)
+        var plain = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count])
+        guard sink.session != nil else {
+            if let error = sink.send(plain, &resources, &io) { sinkFailed(&half, .socket(error), &resources) }
+            return
+        }
+        while plain.count > 0 {
+            var sealed = CipherSink(resources.leaving)
+            do throws(TLSFault) {
+                let taken = try sink.session!.seal(plain, output: &sealed)
+                plain = UnsafeRawBufferPointer(rebasing: plain[taken...])
+            } catch {
+                sinkFailed(&half, .tls(error.reason), &resources)
+                return
+            }
+            if let error = sink.send(sealed.written, &resources, &io) {
+                sinkFailed(&half, .socket(error), &resources)
+                return
+            }
+        }
+    }
+
+    /// Puts close_notify behind the last byte of a TLS sink. True when that left bytes to deliver.
+    static func sealEnd<IO: StreamIO & ~Copyable>(
+        _ half: inout Half, _ sink: inout Leg, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Bool {
+        sink.endWasSealed = true
+        guard sink.session != nil else { return false }
+        var sealed = CipherSink(resources.leaving)
+        // The sink has all the room in the world: a false would be a session that has ended already.
+        _ = try? sink.session!.closeNotify(output: &sealed)
+        if let error = sink.send(sealed.written, &resources, &io) {
+            half.failure = .init(atSource: false, cause: .socket(error))
+        }
+        return sink.unsent.count > 0
+    }
+}

@@ -1,0 +1,174 @@
+import JSON
+import Kernel
+import Proxy
+
+/// The two forms in which agents describe a proxy.
+extension ProxyDefinition {
+    /// Consul 1.2: the answer of `agent/connect/proxy/:id`, whose `Config` holds everything in snake case.
+    static func managed(_ answer: Value) throws(DefinitionError) -> ProxyDefinition {
+        guard let service = answer["TargetServiceName"]?.string, !service.isEmpty else {
+            throw DefinitionError("the agent's answer has no TargetServiceName")
+        }
+        let config = Config(answer["Config"] ?? .null, path: "Config")
+        var definition = ProxyDefinition(service: service, listen: nil, application: nil)
+        let port = try config.integer("bind_port") ?? 0
+        if port > 0 {
+            definition.listen = try endpoint(try config.text("bind_address") ?? "127.0.0.1", port, "Config.bind_port")
+            guard let application = try config.text("local_service_address") else {
+                throw DefinitionError("Config.local_service_address is missing: where does the application listen?")
+            }
+            definition.application = try endpoint(application, "Config.local_service_address")
+        }
+        definition.inbound = try inboundSettings(config)
+        definition.enforcement = try enforcement(config)
+        for (index, entry) in (config.value["upstreams"]?.array ?? []).enumerated() {
+            definition.upstreams.append(
+                try upstream(Config(entry, path: "Config.upstreams[\(index)]"), settings: nil, keys: .snake))
+        }
+        return definition
+    }
+
+    /// Consul 1.3 and later: the answer of `agent/service/:id` for a service of kind `connect-proxy`.
+    static func sidecar(_ answer: Value) throws(DefinitionError) -> ProxyDefinition {
+        guard answer["Kind"]?.string == "connect-proxy", let proxy = answer["Proxy"] else {
+            throw DefinitionError("service \"\(answer["ID"]?.string ?? "")\" is not of kind connect-proxy")
+        }
+        guard let service = proxy["DestinationServiceName"]?.string, !service.isEmpty else {
+            throw DefinitionError("Proxy.DestinationServiceName is missing")
+        }
+        let config = Config(proxy["Config"] ?? .null, path: "Proxy.Config")
+        var definition = ProxyDefinition(service: service, listen: nil, application: nil)
+        let port = Int(answer["Port"]?.integer ?? 0)
+        if port > 0 {
+            let address = try config.text("bind_address") ?? answer["Address"]?.string ?? ""
+            definition.listen = try endpoint(
+                address.isEmpty ? "0.0.0.0" : address, try config.integer("bind_port") ?? port, "Port")
+            let localPort = Int(proxy["LocalServicePort"]?.integer ?? 0)
+            if let application = try config.text("local_service_address") {
+                definition.application = try endpoint(application, "Proxy.Config.local_service_address")
+            } else if localPort > 0 {
+                let host = proxy["LocalServiceAddress"]?.string ?? ""
+                definition.application = try endpoint(
+                    host.isEmpty ? "127.0.0.1" : host, localPort, "Proxy.LocalServicePort")
+            } else {
+                throw DefinitionError("Proxy.LocalServicePort is missing: where does the application listen?")
+            }
+        }
+        definition.inbound = try inboundSettings(config)
+        definition.enforcement = try enforcement(config)
+        for (index, entry) in (proxy["Upstreams"]?.array ?? []).enumerated() {
+            let path = "Proxy.Upstreams[\(index)]"
+            definition.upstreams.append(
+                try upstream(
+                    Config(entry, path: path), settings: Config(entry["Config"] ?? .null, path: path + ".Config"),
+                    keys: .camel))
+        }
+        return definition
+    }
+
+    private enum Keys {
+        case snake, camel
+    }
+
+    private static func upstream(
+        _ entry: Config, settings: Config?, keys: Keys
+    ) throws(DefinitionError) -> Upstream {
+        func key(_ snake: String, _ camel: String) -> String { keys == .snake ? snake : camel }
+        guard let name = try entry.text(key("destination_name", "DestinationName")), !name.isEmpty else {
+            throw DefinitionError("\(entry.path).\(key("destination_name", "DestinationName")) is missing")
+        }
+        let portKey = key("local_bind_port", "LocalBindPort")
+        guard let port = try entry.integer(portKey), (1...65535).contains(port) else {
+            throw DefinitionError("\(entry.path).\(portKey) must be a port from 1 to 65535")
+        }
+        let type = try entry.text(key("destination_type", "DestinationType")) ?? ""
+        let address = try entry.text(key("local_bind_address", "LocalBindAddress")) ?? ""
+        let olderDatacenter = try entry.text("destination_datacenter")
+        let datacenter = try entry.text(key("datacenter", "Datacenter")) ?? olderDatacenter
+        var upstream = Upstream(
+            name: name, kind: type == "prepared_query" ? .preparedQuery : .service,
+            datacenter: datacenter?.isEmpty == false ? datacenter : nil,
+            listen: try endpoint(address.isEmpty ? "127.0.0.1" : address, port, "\(entry.path).\(portKey)"))
+        let values = settings ?? Config(entry.value["config"] ?? .null, path: entry.path + ".config")
+        for source in [entry, values] {
+            upstream.settings.connectTimeout =
+                try source.milliseconds("connect_timeout_ms") ?? upstream.settings.connectTimeout
+            upstream.settings.idleTimeout = try source.milliseconds("idle_timeout_ms") ?? upstream.settings.idleTimeout
+            upstream.settings.halfCloseTimeout =
+                try source.milliseconds("half_close_timeout_ms") ?? upstream.settings.halfCloseTimeout
+        }
+        return upstream
+    }
+
+    private static func inboundSettings(_ config: Config) throws(DefinitionError) -> RouteSettings {
+        var settings = RouteSettings.inbound
+        settings.connectTimeout = try config.milliseconds("local_connect_timeout_ms") ?? settings.connectTimeout
+        settings.handshakeTimeout = try config.milliseconds("handshake_timeout_ms") ?? settings.handshakeTimeout
+        settings.idleTimeout = try config.milliseconds("idle_timeout_ms") ?? settings.idleTimeout
+        settings.halfCloseTimeout = try config.milliseconds("half_close_timeout_ms") ?? settings.halfCloseTimeout
+        return settings
+    }
+
+    private static func enforcement(_ config: Config) throws(DefinitionError) -> Enforcement {
+        switch try config.text("intention_deny_live") {
+        case nil, "cut": return .cut
+        case "keep": return .keep
+        case "drain": return .drain(try config.milliseconds("intention_drain_ms") ?? .seconds(30))
+        case let other?:
+            throw DefinitionError("\(config.path).intention_deny_live is \"\(other)\": want cut, drain or keep")
+        }
+    }
+
+    private static func endpoint(_ host: String, _ port: Int, _ path: String) throws(DefinitionError) -> EndpointName {
+        try endpoint(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)", path)
+    }
+
+    private static func endpoint(_ text: String, _ path: String) throws(DefinitionError) -> EndpointName {
+        do throws(EndpointName.Malformed) {
+            return try EndpointName(parsing: text)
+        } catch {
+            throw DefinitionError("\(path): \(error)")
+        }
+    }
+}
+
+/// A map of settings and where it stands, for errors that name the key.
+struct Config {
+    let value: Value
+    let path: String
+
+    init(_ value: Value, path: String) {
+        self.value = value
+        self.path = path
+    }
+
+    func text(_ key: String) throws(DefinitionError) -> String? {
+        guard let found = value[key], found != .null else { return nil }
+        guard let text = found.string else { throw mismatch(key, "string", found) }
+        return text
+    }
+
+    /// A whole number, also one that a sender wrote as 5000.0 or "5000": Consul's own clients do.
+    func integer(_ key: String) throws(DefinitionError) -> Int? {
+        guard let found = value[key], found != .null else { return nil }
+        if let number = found.integer { return Int(number) }
+        if let text = found.string, let number = Int(text) { return number }
+        if let number = try? Reader(found).double(), number == number.rounded(), abs(number) < 1e15 {
+            return Int(number)
+        }
+        throw mismatch(key, "integer", found)
+    }
+
+    /// A duration given in milliseconds, as nanoseconds.
+    func milliseconds(_ key: String) throws(DefinitionError) -> Nanoseconds? {
+        guard let number = try integer(key) else { return nil }
+        guard (0...86_400_000 * 365).contains(number) else {
+            throw DefinitionError("\(path).\(key) is \(number): want milliseconds, 0 or more")
+        }
+        return .milliseconds(UInt64(number))
+    }
+
+    private func mismatch(_ key: String, _ want: String, _ have: Value) -> DefinitionError {
+        DefinitionError("\(path).\(key): want \(want), have \(have.kind)")
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import Kernel
+import Log
+
+/// `-log-level`, `-log-json` and `-access-log`, and the writers they ask for.
+final class LogFlags {
+    let level: LogLevel
+    let isJSON: Bool
+    let accessPath: String?
+    private let writer = LogWriter(descriptor: 2)
+    private var accessWriter: LogWriter?
+
+    init(_ flags: Flags) throws(Flags.Misuse) {
+        if let name = flags.text("log-level") {
+            guard let level = LogLevel(named: name) else {
+                throw Flags.Misuse(
+                    description: "invalid value \"\(name)\" for -log-level: want trace, debug, info, warn or error")
+            }
+            self.level = level
+        } else {
+            level = .info
+        }
+        isJSON = flags.isOn("log-json")
+        accessPath = flags.text("access-log")
+    }
+
+    /// A logger to standard error.
+    func logger(_ name: String) -> Logger {
+        Logger(name, level: level, json: isJSON, to: writer)
+    }
+
+    /// The logger that `-access-log` asks for, if it was given.
+    func openAccessLog() throws(Flags.Misuse) -> Logger? {
+        guard let accessPath else { return nil }
+        let descriptor = accessPath == "-" ? 1 : open(accessPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else {
+            throw Flags.Misuse(
+                description: "-access-log \(accessPath): \(Errno(errno)); give a path that can be written")
+        }
+        let writer = LogWriter(descriptor: descriptor)
+        accessWriter = writer
+        return Logger("access", level: .info, json: isJSON, to: writer)
+    }
+
+    /// Waits for the last lines to be written, for the end of the process.
+    func flush() {
+        writer.flush()
+        accessWriter?.flush()
+    }
+}

@@ -1,0 +1,163 @@
+import CWarren
+import Glibc
+import Kernel
+import Proxy
+import TLS
+
+/// A tunnel's route, made from certificate files and made anew when they change.
+final class TunnelSource: Renewal {
+    private struct Stamp: Equatable {
+        let inode: UInt
+        let size: Int
+        let seconds: Int
+        let nanoseconds: Int
+    }
+
+    private let role: TLSRole
+    private let certificate: String
+    private let key: String
+    private let roots: String
+    private let revocations: String?
+    private let policy: TLSPolicy
+    private let tickets: TicketKeys?
+    private let admission: Admission
+    private let targets: [Target]
+    private let settings: RouteSettings
+    private var stamps: [Stamp?] = []
+    private var generation: UInt64 = 0
+
+    init(_ role: TLSRole, _ flags: Flags, _ options: DataPlaneFlags) throws(Flags.Misuse) {
+        self.role = role
+        certificate = try Self.required(flags, "cert", "our certificate")
+        key = try Self.required(flags, "key", "its private key")
+        roots = try Self.required(flags, "ca", "the roots that the other side must come from")
+        revocations = flags.text("crl")
+        policy = try Self.policy(flags)
+        do throws(TLSFault) {
+            tickets = role == .server && policy.resumptionSeconds > 0 ? try TicketKeys() : nil
+        } catch {
+            throw Flags.Misuse(description: "\(error)")
+        }
+        admission = role == .server ? try Self.admission(flags) : .anyVerified
+        targets = role == .server ? try DataPlaneRunner.targets(options) : try Self.verifiedTargets(flags, options)
+        settings = options.route
+    }
+
+    private static func required(_ flags: Flags, _ name: String, _ what: String) throws(Flags.Misuse) -> String {
+        guard let path = flags.text(name) else {
+            throw Flags.Misuse(description: "-\(name) is required: the PEM file with \(what)")
+        }
+        return path
+    }
+
+    private static func policy(_ flags: Flags) throws(Flags.Misuse) -> TLSPolicy {
+        var policy = TLSPolicy()
+        switch flags.text("min-tls") {
+        case nil, "1.2", "tls12": policy.minimumVersion = .tls12
+        case "1.3", "tls13": policy.minimumVersion = .tls13
+        case let text?: throw Flags.Misuse(description: "invalid value \"\(text)\" for -min-tls: want 1.2 or 1.3")
+        }
+        switch flags.text("records") {
+        case nil, "auto": policy.records = .automatic
+        case "attached": policy.records = .attached
+        case "detached": policy.records = .detached
+        case let text?:
+            throw Flags.Misuse(description: "invalid value \"\(text)\" for -records: want auto, attached or detached")
+        }
+        policy.resumptionSeconds = Int64(try flags.duration("resumption", default: .seconds(300)) / 1_000_000_000)
+        policy.alpn = flags.texts("alpn")
+        return policy
+    }
+
+    private static func admission(_ flags: Flags) throws(Flags.Misuse) -> Admission {
+        let (uris, names) = (Set(flags.texts("allow-uri")), flags.texts("allow-dns"))
+        let any = flags.isOn("allow-any-verified")
+        guard any || !uris.isEmpty || !names.isEmpty else {
+            throw Flags.Misuse(
+                description: "nobody would be admitted: give -allow-uri, -allow-dns or -allow-any-verified")
+        }
+        guard !any || (uris.isEmpty && names.isEmpty) else {
+            throw Flags.Misuse(
+                description: "-allow-any-verified admits everybody: leave it, or -allow-uri and -allow-dns, out")
+        }
+        return Admission(generation: 0) { peer in
+            if any { return .allowed(by: "-allow-any-verified") }
+            if let uri = peer.uris.first(where: uris.contains) { return .allowed(by: "-allow-uri \(uri)") }
+            for pattern in names where peer.dnsNames.contains(where: { DNSName.matches(pattern: pattern, $0) }) {
+                return .allowed(by: "-allow-dns \(pattern)")
+            }
+            return .refused(by: "no -allow-uri or -allow-dns fits")
+        }
+    }
+
+    private static func verifiedTargets(_ flags: Flags, _ options: DataPlaneFlags) throws(Flags.Misuse) -> [Target] {
+        let uris = flags.texts("verify-uri")
+        var found: [Target] = []
+        for name in options.targets {
+            var one = options
+            one.targets = [name]
+            var host: String?
+            if case .host(let text, _) = name { host = text }
+            let wanted = flags.text("verify-name") ?? (uris.isEmpty ? host : nil)
+            guard !uris.isEmpty || wanted != nil else {
+                throw Flags.Misuse(
+                    description:
+                        "-target \(name) is an address: say whose certificate must answer, with -verify-uri or -verify-name"
+                )
+            }
+            guard uris.isEmpty || flags.text("verify-name") == nil else {
+                throw Flags.Misuse(description: "give -verify-uri or -verify-name, not both")
+            }
+            for target in try DataPlaneRunner.targets(one) {
+                var verified = target
+                verified.expectation = uris.isEmpty ? .dnsName(wanted ?? "") : .uri(uris)
+                verified.serverName = flags.text("sni") ?? wanted ?? host
+                found.append(verified)
+            }
+        }
+        return found
+    }
+
+    func renewed(insist: Bool) throws(Flags.Misuse) -> Route? {
+        let current = ([certificate, key, roots] + (revocations.map { [$0] } ?? [])).map(Self.stamp)
+        guard insist || current != stamps else { return nil }
+        // Taken note of before reading: a file that is broken is complained about once, and looked at again when it changes.
+        stamps = current
+        var keyBytes = try Self.read(key, flag: "key")
+        defer { keyBytes.withUnsafeMutableBytes { warren_wipe($0.baseAddress, $0.count) } }
+        let material = TLSMaterial(
+            identity: TLSIdentity(chain: try Self.read(certificate, flag: "cert"), key: keyBytes),
+            trust: TLSTrust(
+                roots: try Self.read(roots, flag: "ca"),
+                revocations: try revocations.map { path throws(Flags.Misuse) in try Self.read(path, flag: "crl") } ?? []
+            ),
+            policy: policy, tickets: tickets, generation: generation + 1)
+        do throws(TLSFault) {
+            try material.check(as: role)
+        } catch {
+            throw Flags.Misuse(
+                description: "cannot use -cert \(certificate), -key \(key), -ca \(roots)"
+                    + (revocations.map { ", -crl \($0)" } ?? "") + ": \(error.detail)")
+        }
+        generation += 1
+        return Route(
+            name: role == .server ? "tunnel server" : "tunnel client", front: role == .server ? material : nil,
+            back: role == .client ? material : nil, admission: admission, targets: targets, settings: settings)
+    }
+
+    private static func stamp(_ path: String) -> Stamp? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return Stamp(
+            inode: status.st_ino, size: Int(status.st_size), seconds: status.st_mtim.tv_sec,
+            nanoseconds: status.st_mtim.tv_nsec)
+    }
+
+    private static func read(_ path: String, flag: String) throws(Flags.Misuse) -> [UInt8] {
+        do throws(Errno) {
+            return try File.read(path, atMost: 4 << 20)
+        } catch {
+            throw Flags.Misuse(description: "-\(flag) \(path): \(error)")
+        }
+    }
+}
