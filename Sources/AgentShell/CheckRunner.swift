@@ -1,3 +1,4 @@
+import Agent
 import Kernel
 import Mesh
 import Reactor
@@ -42,11 +43,10 @@ final class CheckRunner {
     /// Ends every check.
     func stopAll() {
         for id in Array(running.keys) { stop(id) }
-        probes.close()
     }
 
     private func schedule(_ id: String, after delay: Duration) {
-        running[id]?.next = loop.schedule(after: UInt64(max(0, delay.nanoseconds))) { [weak self] in self?.begin(id) }
+        running[id]?.next = loop.schedule(after: delay.loopTime) { [weak self] in self?.begin(id) }
     }
 
     private func begin(_ id: String) {

@@ -1,10 +1,11 @@
+import Agent
 import HTTP
 import HTTPTransport
 import Kernel
 import Mesh
 import Reactor
 
-/// Asks a URL: 2xx passes, 429 warns, everything else is critical.
+/// Asks a URL: 2xx passes, 429 warns, everything else is critical. Of the body only what is shown is read.
 final class HTTPProbe: Probe {
     /// What is asked and how.
     struct Question {
@@ -18,41 +19,91 @@ final class HTTPProbe: Probe {
     }
 
     private let loop: ControlLoop
+    private let lookups: Lookups
     private let client: Client
     private let question: Question
     private var call: ClientCall?
+    private var limit: ControlLoop.ActionID?
+    private var head: ResponseHead?
+    private var body: [UInt8] = []
     private var hops = 0
     private var done: ((CheckStatus, String) -> Void)?
-    private let deadline: Instant
+
+    /// As many redirects as Go's client follows.
+    private static let hopLimit = 10
 
     init(
-        _ loop: ControlLoop, _ client: Client, _ question: Question, done: @escaping (CheckStatus, String) -> Void
+        _ loop: ControlLoop, _ lookups: Lookups, _ client: Client, _ question: Question,
+        done: @escaping (CheckStatus, String) -> Void
     ) {
         self.loop = loop
+        self.lookups = lookups
         self.client = client
         self.question = question
         self.done = done
-        deadline = Clock.monotonic + UInt64(max(0, question.timeout.nanoseconds))
-        ask(question.url, method: question.method)
+        limit = loop.schedule(after: question.timeout.loopTime) { [weak self] in
+            guard let self else { return }
+            limit = nil
+            finish(
+                .critical,
+                "\(question.method) \"\(question.url)\": no whole answer within \(question.timeout.go)")
+        }
+        // In another turn: no result comes inside the call that asks for it.
+        loop.schedule(after: 0) { [weak self] in self?.ask(question.url, method: question.method) }
     }
 
     func cancel() {
         done = nil
-        call?.cancel()
-        call = nil
+        release()
     }
 
+    // MARK: Asking
+
     private func ask(_ text: String, method: String) {
+        guard done != nil else { return }
         guard let url = PlainURL(text) else {
             let reason =
-                text.hasPrefix("https://")
-                ? "this agent asks over plain HTTP only" : "this is no http:// URL"
-            loop.schedule(after: 0) { [weak self] in
-                guard let self else { return }
-                finish(.critical, "\(method) \"\(text)\": \(reason)")
-            }
+                text.lowercased().hasPrefix("https://")
+                ? "this agent checks over plain HTTP only, TLS is not supported" : "this is no http:// URL"
+            finish(.critical, "\(method) \"\(text)\": \(reason)")
             return
         }
+        lookups.find(url.server) { [weak self] result in
+            guard let self, done != nil else { return }
+            switch result {
+            case .success(let addresses) where !addresses.isEmpty:
+                send(text, url, to: addresses[...], method: method)
+            case .success: finish(.critical, "\(method) \"\(text)\": the host has no address")
+            case .failure(let failure): finish(.critical, "\(method) \"\(text)\": \(failure)")
+            }
+        }
+    }
+
+    /// Asks at the first address, and at the next one if nobody can be reached there.
+    private func send(_ text: String, _ url: PlainURL, to addresses: ArraySlice<SocketAddress>, method: String) {
+        head = nil
+        body = []
+        call = client.stream(
+            request(url, method), to: .address(addresses[addresses.startIndex]), timeout: question.timeout.loopTime,
+            onHead: { [weak self] head in self?.head = head },
+            onBody: { [weak self] piece in self?.take(piece) },
+            { [weak self] result in
+                guard let self, done != nil else { return }
+                call = nil
+                if case .failure(let fault) = result, head == nil {
+                    let rest = addresses.dropFirst()
+                    if case .connect = fault.cause, !rest.isEmpty {
+                        send(text, url, to: rest, method: method)
+                    } else {
+                        finish(.critical, "\(method) \"\(text)\": \(fault)")
+                    }
+                } else {
+                    answered(text, method)
+                }
+            })
+    }
+
+    private func request(_ url: PlainURL, _ method: String) -> Request {
         var headers = HeaderFields()
         headers.append("Host", url.authority)
         headers.append("User-Agent", "Consul Health Check")
@@ -62,77 +113,57 @@ final class HTTPProbe: Probe {
             for value in values { headers.append(name, value) }
         }
         headers["Connection"] = "close"
-        let request = Request(method: method, target: url.target, headers: headers, body: Array(question.body.utf8))
-        let now = Clock.monotonic
-        let left = deadline > now ? deadline - now : 1
-        call = client.send(request, to: url.server, timeout: left) { [weak self] result in
-            self?.answered(text, method, result)
+        return Request(method: method, target: url.target, headers: headers, body: Array(question.body.utf8))
+    }
+
+    // MARK: The answer
+
+    private func take(_ piece: UnsafeRawBufferPointer) {
+        body.append(contentsOf: piece.prefix(question.outputLimit - body.count))
+        guard body.count >= question.outputLimit else { return }
+        // Enough to be shown; what is still to come is nobody's business. Not from inside the call's own callback.
+        loop.schedule(after: 0) { [weak self] in
+            guard let self, done != nil, call != nil else { return }
+            call?.cancel()
+            call = nil
+            answered(question.url, question.method)
         }
     }
 
-    private func answered(_ url: String, _ method: String, _ result: Result<Response, ClientFault>) {
-        call = nil
-        guard done != nil else { return }
-        switch result {
-        case .failure(let fault): finish(.critical, "\(method) \"\(url)\": \(fault)")
-        case .success(let response):
-            if question.followsRedirects, [301, 302, 303, 307, 308].contains(response.status), hops < 10,
-                let place = response.headers["Location"], let next = PlainURL.resolve(place, against: url)
-            {
-                hops += 1
-                let keeps = response.status >= 307
-                ask(next, method: keeps ? method : "GET")
-                return
-            }
-            let body = String(decoding: response.body.prefix(question.outputLimit), as: UTF8.self)
-            let reason = Status.reason(response.status)
-            let output = "HTTP \(question.method) \(question.url): \(response.status) \(reason) Output: \(body)"
-            switch response.status {
-            case 200..<300: finish(.passing, output)
-            case 429: finish(.warning, output)
-            default: finish(.critical, output)
-            }
+    private func answered(_ url: String, _ method: String) {
+        guard let head else { return }
+        if question.followsRedirects, [301, 302, 303, 307, 308].contains(head.status), hops < Self.hopLimit,
+            let place = head.headers["Location"], let next = PlainURL.resolve(place, against: url)
+        {
+            hops += 1
+            let keepsMethod = head.status >= 307 || method == "HEAD"
+            ask(next, method: keepsMethod ? method : "GET")
+            return
         }
+        let text = String(decoding: body, as: UTF8.self)
+        let reason = Status.reason(head.status)
+        let output = "HTTP \(question.method) \(question.url): \(head.status) \(reason) Output: \(text)"
+        switch head.status {
+        case 200..<300: finish(.passing, output)
+        case 429: finish(.warning, output)
+        default: finish(.critical, output)
+        }
+    }
+
+    private func release() {
+        if let limit { loop.cancel(limit) }
+        limit = nil
+        call?.cancel()
+        call = nil
     }
 
     private func finish(_ status: CheckStatus, _ output: String) {
         guard let done else { return }
         self.done = nil
+        release()
         done(status, output)
     }
 }
 
 @available(*, unavailable)
 extension HTTPProbe: Sendable {}
-
-/// An `http://` URL taken apart.
-struct PlainURL {
-    let server: EndpointName
-    /// "host:port" as the URL has it.
-    let authority: String
-    /// The path and query.
-    let target: String
-
-    init?(_ text: String) {
-        guard text.lowercased().hasPrefix("http://") else { return nil }
-        let rest = text.dropFirst("http://".count)
-        let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
-        let authority = String(rest[..<end])
-        // Credentials in a URL would end up in the output.
-        guard !authority.isEmpty, !authority.contains("@") else { return nil }
-        let hasPort = authority.last != "]" && authority.contains(":")
-        guard let server = try? EndpointName(parsing: hasPort ? authority : authority + ":80") else { return nil }
-        self.server = server
-        self.authority = authority
-        var target = String(rest[end...].prefix { $0 != "#" })
-        if !target.hasPrefix("/") { target = "/" + target }
-        self.target = target
-    }
-
-    /// Where a `Location` leads from a URL.
-    static func resolve(_ place: String, against base: String) -> String? {
-        if place.hasPrefix("http://") { return place }
-        guard place.hasPrefix("/"), let url = PlainURL(base) else { return nil }
-        return "http://" + url.authority + place
-    }
-}

@@ -1,15 +1,18 @@
+import Agent
 import HTTPTransport
 import Kernel
 import Mesh
 import Reactor
 
-/// Begins runs of checks by their kind.
+/// Begins runs of checks by their kind. What they share is here: the look-ups and the HTTP client.
 final class ProbeMaker {
     private let loop: ControlLoop
+    private let lookups: Lookups
     private let client: Client
 
     init(_ loop: ControlLoop) {
         self.loop = loop
+        lookups = Lookups(loop)
         var options = ClientOptions()
         // A check asks whether a connection can be made, so each makes its own.
         options.idleConnectionsPerServer = 0
@@ -18,10 +21,10 @@ final class ProbeMaker {
 
     func begin(_ run: CheckRun, done: @escaping (CheckStatus, String) -> Void) -> any Probe {
         switch run.kind {
-        case .tcp(let address): TCPProbe(loop, address, timeout: run.timeout, done: done)
+        case .tcp(let address): TCPProbe(loop, lookups, address, timeout: run.timeout, done: done)
         case .http(let url, let method, let header, let body, _, let redirects):
             HTTPProbe(
-                loop, client,
+                loop, lookups, client,
                 HTTPProbe.Question(
                     url: url, method: method, header: header, body: body, followsRedirects: redirects,
                     timeout: run.timeout, outputLimit: run.outputLimit), done: done)
@@ -29,17 +32,12 @@ final class ProbeMaker {
             ScriptProbe(loop, arguments, timeout: run.timeout, outputLimit: run.outputLimit, done: done)
         }
     }
-
-    func close() { client.closeIdle() }
 }
 
 @available(*, unavailable)
 extension ProbeMaker: Sendable {}
 
-extension Errno {
-    /// The sentence as Go writes it, whose errors begin with a small letter.
-    var goText: String {
-        let text = description
-        return text.prefix(1).lowercased() + text.dropFirst()
-    }
+extension Duration {
+    /// As the loop's clock counts; nothing for a negative one.
+    var loopTime: Nanoseconds { UInt64(max(0, nanoseconds)) }
 }

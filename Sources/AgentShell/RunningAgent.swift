@@ -53,7 +53,7 @@ package final class RunningAgent {
         core = AgentCore(
             configuration: configuration,
             identity: AgentCore.Identity(
-                nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0))
+                nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0, isPortFree: Self.isPortFree))
         sidecars = SidecarSupervisor(on: loop, folder: scratch, log: log)
         var options = ServerOptions()
         options.connectionsPerClient = Self.connectionsPerClient(configuration)
@@ -68,11 +68,10 @@ package final class RunningAgent {
 
     var now: Now { Now(ticks: Int64(clamping: Clock.monotonic), wall: Clock.realtime) }
 
-    /// Opens the ports, takes back what was kept, registers what is declared, and only then starts checks and sidecars:
-    /// when this throws, nothing of it has happened but the ports, which go with `close`.
+    /// Takes back what was kept, registers what is declared, and only then starts checks and sidecars. To be called
+    /// behind `listen`; when this throws nothing has been started.
     package func start() throws(AgentFault) {
         let configuration = core.configuration
-        try listen(configuration)
         sidecars.agentAddress = httpAddresses.first.map(Self.reachable) ?? ""
         if sidecars.agentAddress.isEmpty, configuration.services.contains(where: { $0.wantsSidecar }) {
             log.write(.warn, "agent: HTTP is off, so that sidecars cannot reach this agent and none is started")
@@ -83,9 +82,20 @@ package final class RunningAgent {
         } catch {
             throw AgentFault(error.description)
         }
+        for (key, port) in [("ports.https", configuration.ports.https), ("ports.grpc", configuration.ports.grpc)]
+        where port > 0 {
+            log.write(.warn, "agent: \(key) is \(port), but this agent speaks plain HTTP only: nothing listens there")
+        }
         for remark in configuration.remarks { log.write(.info, "agent: \(remark)") }
+        if !sidecars.folder.isLasting {
+            log.write(
+                .info,
+                "agent.proxy: sidecars write their logs to \(sidecars.folder.path), which goes when this agent ends; "
+                    + "-data-dir keeps them")
+        }
         pump()
         sidecars.stopUnclaimed()
+        log.write(.info, "agent: Consul agent running!")
     }
 
     /// Lets go of the ports after a failed start.
@@ -95,7 +105,9 @@ package final class RunningAgent {
 
     // MARK: Listening
 
-    private func listen(_ configuration: Configuration) throws(AgentFault) {
+    /// Opens the ports; they are served once the loop runs, and go with `close`.
+    package func listen() throws(AgentFault) {
+        let configuration = core.configuration
         for text in configuration.httpListenAddresses where configuration.ports.http > 0 {
             let address = try Self.listenAddress(text, port: configuration.ports.http)
             do throws(ListenFault) {
@@ -118,6 +130,17 @@ package final class RunningAgent {
             default: ""
             }
         return "Failed to start server: \(fault)\(hint)"
+    }
+
+    /// Whether nobody listens on a port, on any address of this machine.
+    private static func isPortFree(_ port: Int) -> Bool {
+        guard let number = UInt16(exactly: port) else { return false }
+        do throws(Errno) {
+            _ = try Socket.listen(on: SocketAddress(ipv4: (0, 0, 0, 0), port: number))
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// Consul's limit keeps one client from taking every connection. Sidecars of this machine share one address and

@@ -1,3 +1,4 @@
+import Agent
 import Glibc
 import Kernel
 import Mesh
@@ -11,12 +12,16 @@ final class ScriptProbe: Probe {
     private let timeout: Duration
     private var child: ChildProcess?
     private var pipe: Pipe?
-    private var watches: [ControlLoop.WatchID] = []
+    private var reading: ControlLoop.WatchID?
+    private var exiting: ControlLoop.WatchID?
     private var clock: ControlLoop.ActionID?
     private var tail: [UInt8] = []
     private var total = 0
     private var isTimedOut = false
     private var done: ((CheckStatus, String) -> Void)?
+
+    /// The bytes a pipe holds, and the most that is read at once.
+    private static let pipeBytes = 64 << 10
 
     init(
         _ loop: ControlLoop, _ arguments: [String], timeout: Duration, outputLimit: Int,
@@ -31,45 +36,55 @@ final class ScriptProbe: Probe {
             try start(arguments)
         } catch {
             let text = "\(name): \(error.goText)"
-            loop.schedule(after: 0) { [weak self] in self?.finish(.critical, text) }
+            // In another turn: no result comes inside the call that asks for it.
+            loop.schedule(after: 0) { [weak self] in
+                self?.stopReading()
+                self?.finish(.critical, text)
+            }
         }
     }
 
     private func start(_ arguments: [String]) throws(Errno) {
         guard let path = Programs.find(name) else { throw Errno(ENOENT) }
-        let pipe = try Pipe(capacity: 64 << 10)
-        let launch = ChildProcess.Launch(
-            path: path, arguments: arguments, environment: Programs.environment, output: pipe.writeEnd,
-            error: pipe.writeEnd, newSession: true)
-        let child = try ChildProcess(launch)
-        let reading = pipe.readEnd
+        let pipe = try Pipe(capacity: Self.pipeBytes)
+        // Programs do not expect that their output is nonblocking; the two ends have flags of their own.
+        guard fcntl(pipe.writeEnd, F_SETFL, 0) == 0 else { throw Errno(errno) }
+        let child = try ChildProcess(
+            ChildProcess.Launch(
+                path: path, arguments: arguments, environment: Programs.environment, output: pipe.writeEnd,
+                error: pipe.writeEnd, newSession: true, endsWithUs: true))
+        let readEnd = pipe.readEnd
         let process = child.descriptor.raw
         self.pipe = consume pipe
         self.child = consume child
-        watches.append(try loop.watch(reading, .level) { [weak self] _ in self?.read(reading) })
-        watches.append(try loop.onExit(of: process) { [weak self] in self?.exited() })
-        clock = loop.schedule(after: UInt64(max(0, timeout.nanoseconds))) { [weak self] in self?.timedOut() }
+        do throws(Errno) {
+            reading = try loop.watch(readEnd, .level) { [weak self] _ in self?.read(readEnd) }
+            // Strong: whoever breaks the check off lets go of it, and the program must be reaped all the same.
+            exiting = try loop.onExit(of: process) { [self] in exited() }
+        } catch {
+            killGroup()
+            throw error
+        }
+        clock = loop.schedule(after: timeout.loopTime) { [weak self] in
+            self?.clock = nil
+            self?.isTimedOut = true
+            self?.killGroup()
+        }
     }
 
     func cancel() {
         done = nil
+        stopReading()
         killGroup()
-        release()
     }
 
     private func killGroup() {
-        // The child leads its session, so that its group has its number.
+        // The child leads its session, so that its group has its number; not reaped yet, so that nobody else has it.
         if let pid = child?.pid { kill(-pid, SIGKILL) }
     }
 
-    private func timedOut() {
-        clock = nil
-        isTimedOut = true
-        killGroup()
-    }
-
     private func read(_ descriptor: Int32) {
-        var block = [UInt8](repeating: 0, count: 16 << 10)
+        var block = [UInt8](repeating: 0, count: Self.pipeBytes)
         let count = Glibc.read(descriptor, &block, block.count)
         guard count > 0 else { return }
         total += count
@@ -79,7 +94,12 @@ final class ScriptProbe: Probe {
 
     private func exited() {
         guard let exit = child?.reap() else { return }
-        if let reading = pipe?.readEnd { drain(reading) }
+        if let exiting { loop.unwatch(exiting) }
+        exiting = nil
+        child = nil
+        // What is in the pipe still; a grandchild that holds the other end is not waited for.
+        if done != nil, let readEnd = pipe?.readEnd { read(readEnd) }
+        stopReading()
         let output = captured
         if isTimedOut {
             let text = "Timed out (\(timeout.go)) running check"
@@ -93,69 +113,25 @@ final class ScriptProbe: Probe {
         }
     }
 
-    /// What is in the pipe when the program has ended; a grandchild that still holds the other end is not waited for.
-    private func drain(_ descriptor: Int32) {
-        for _ in 0..<64 {
-            let before = total
-            read(descriptor)
-            if total == before { return }
-        }
-    }
-
     private var captured: String {
         let text = String(decoding: tail.suffix(limit), as: UTF8.self)
         return total > limit ? "Captured \(limit) of \(total) bytes\n...\n" + text : text
     }
 
-    private func release() {
-        for watch in watches { loop.unwatch(watch) }
-        watches = []
+    private func stopReading() {
+        if let reading { loop.unwatch(reading) }
+        reading = nil
         if let clock { loop.cancel(clock) }
         clock = nil
-        child = nil
         pipe = nil
     }
 
     private func finish(_ status: CheckStatus, _ output: String) {
         guard let done else { return }
         self.done = nil
-        release()
         done(status, output)
     }
 }
 
 @available(*, unavailable)
 extension ScriptProbe: Sendable {}
-
-/// Programs of this machine.
-enum Programs {
-    /// The path of a program, looked for as a shell does.
-    static func find(_ name: String) -> String? {
-        if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
-        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-        for folder in path.split(separator: ":") {
-            let candidate = "\(folder)/\(name)"
-            if access(candidate, X_OK) == 0 { return candidate }
-        }
-        return nil
-    }
-
-    /// This process's environment, for programs that people write.
-    static var environment: [String] {
-        var entries: [String] = []
-        var next = environ
-        while let entry = next.pointee {
-            entries.append(String(cString: entry))
-            next += 1
-        }
-        return entries
-    }
-
-    /// The path of the running program.
-    static var own: String {
-        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &path, path.count - 1)
-        guard count > 0 else { return "warren" }
-        return String(decoding: path[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-}

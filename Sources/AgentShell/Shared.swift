@@ -1,7 +1,7 @@
 import Agent
 
 // Log has levels of its own; here the word always means the core's, whose lines these are.
-typealias LogLevel = Agent.LogLevel
+package typealias LogLevel = Agent.LogLevel
 
 /// Why the agent cannot start, as the sentence printed behind "==> ".
 package struct AgentFault: Error, Sendable, CustomStringConvertible {

@@ -1,3 +1,4 @@
+import Agent
 import Glibc
 import Kernel
 import Mesh
@@ -5,138 +6,171 @@ import Reactor
 
 /// Keeps the agent's sidecars running: starts them, starts them again when they end, adopts those that an earlier agent
 /// left, stops them.
+///
+/// A sidecar that is to run something else is stopped first and started when it is gone, since both would want the
+/// same ports.
 final class SidecarSupervisor {
-    private struct Running {
-        var spec: SidecarSpec
-        var process: ChildHandle?
+    private struct Sidecar {
+        /// What is to run; `nil` when nothing is, and only the process's end is awaited.
+        var spec: SidecarSpec?
+        var child: Child?
+        var isStopping = false
+        /// SIGKILL for a sidecar that does not end by itself.
+        var execution: ControlLoop.ActionID?
+        /// The next start.
         var pending: ControlLoop.ActionID?
-        /// Starts in a row that did not last.
-        var attempts = 0
+        /// Ends in a row of sidecars that did not last.
+        var quickEnds: UInt64 = 0
         var startedAt: Instant = 0
-        var isAdopted = false
     }
 
     /// A process with the watch on its end.
-    private final class ChildHandle {
+    private final class Child {
         let process: ChildProcess
         var watch: ControlLoop.WatchID?
 
         init(_ process: consuming ChildProcess) { self.process = process }
     }
 
+    let folder: SidecarFolder
+    /// Where the agent's API is, as CONSUL_HTTP_ADDR has it; without it no sidecar is started.
+    var agentAddress = ""
     private let loop: ControlLoop
-    private let log: (LogLevel, String) -> Void
-    /// Where the agent's API is, as CONSUL_HTTP_ADDR has it.
-    private let agentAddress: String
-    /// Empty in dev mode, where nothing is kept and sidecars write to our own output.
-    private let folder: String
-    private var running: [String: Running] = [:]
-    private var stopping: [Int32: ChildHandle] = [:]
-    private var onStopped: (() -> Void)?
+    private let log: AgentLog
+    private var sidecars: [String: Sidecar] = [:]
+    /// What an earlier agent left and nobody has asked for yet.
+    private var unclaimed: [String: SidecarRecord]
+    private var onAllStopped: (() -> Void)?
 
     /// A sidecar that lives this long has started well.
     private static let settled: Nanoseconds = .seconds(10)
     /// How long a sidecar gets to end by itself.
     private static let grace: Nanoseconds = .seconds(5)
 
-    init(
-        on loop: ControlLoop, agentAddress: String, dataDirectory: String, log: @escaping (LogLevel, String) -> Void
-    ) {
+    init(on loop: ControlLoop, folder: SidecarFolder, log: AgentLog) {
         self.loop = loop
-        self.agentAddress = agentAddress
+        self.folder = folder
         self.log = log
-        folder = dataDirectory.isEmpty ? "" : dataDirectory + "/proxy"
-        guard !folder.isEmpty else { return }
-        for path in [dataDirectory, folder, folder + "/logs", folder + "/pids"] {
-            if mkdir(path, 0o700) != 0 && errno != EEXIST {
-                log(.error, "agent.proxy: cannot make a folder: path=\(path) error=\"\(Errno(errno))\"")
-            }
-        }
+        unclaimed = Dictionary(folder.records().map { ($0.id, $0) }) { first, _ in first }
     }
 
-    /// Has a sidecar run; one with the same specification keeps running, adopted if need be.
+    // MARK: Orders
+
+    /// Has a sidecar run; one that runs the same already goes on.
     func start(_ spec: SidecarSpec) {
-        if let old = running[spec.id] {
-            if old.spec == spec { return }
-            stop(spec.id)
+        guard !agentAddress.isEmpty else { return }
+        let id = spec.id
+        if sidecars[id] == nil {
+            sidecars[id] = Sidecar()
+            if let record = unclaimed.removeValue(forKey: id), adopt(record),
+                !record.serves(spec, agentAddress: agentAddress)
+            {
+                interrupt(id)
+            }
+        } else if sidecars[id]?.spec != spec {
+            interrupt(id)
         }
-        running[spec.id] = Running(spec: spec)
-        if !adopt(spec) { launch(spec.id) }
+        sidecars[id]?.spec = spec
+        if sidecars[id]?.child == nil {
+            cancelStart(id)
+            launch(id)
+        }
     }
 
     /// Stops a sidecar: SIGINT, and SIGKILL after five seconds.
     func stop(_ id: String) {
-        guard let sidecar = running.removeValue(forKey: id) else { return }
-        if let pending = sidecar.pending { loop.cancel(pending) }
-        unlinkPID(id)
-        guard let child = sidecar.process else { return }
-        log(.info, "agent.proxy: stopping sidecar: id=\(id) pid=\(child.process.pid)")
-        let pid = child.process.pid
-        stopping[pid] = child
-        if let watch = child.watch { loop.unwatch(watch) }
-        child.watch = try? loop.onExit(of: child.process.descriptor.raw) { [weak self] in self?.stopped(pid) }
-        child.process.signal(SIGINT)
-        loop.schedule(after: Self.grace) { [weak self] in self?.stopping[pid]?.process.signal(SIGKILL) }
+        guard sidecars[id] != nil else { return }
+        sidecars[id]?.spec = nil
+        cancelStart(id)
+        interrupt(id)
+        forgetIfGone(id)
     }
 
     /// Stops all; `done` is called when none is left.
     func stopAll(_ done: @escaping () -> Void) {
-        for id in Array(running.keys) { stop(id) }
-        if stopping.isEmpty { done() } else { onStopped = done }
+        onAllStopped = done
+        for id in Array(sidecars.keys) { stop(id) }
+        tellIfAllStopped()
+    }
+
+    /// Stops what an earlier agent left and this one does not ask for.
+    func stopUnclaimed() {
+        for record in unclaimed.values {
+            sidecars[record.id] = Sidecar()
+            _ = adopt(record)
+            stop(record.id)
+        }
+        unclaimed = [:]
     }
 
     /// Lets all run on without us, for the next agent on this data folder to adopt.
     func leaveRunning() {
-        for (_, sidecar) in running {
-            if let pending = sidecar.pending { loop.cancel(pending) }
-            if let watch = sidecar.process?.watch { loop.unwatch(watch) }
+        for (id, sidecar) in sidecars {
+            cancelStart(id)
+            if let execution = sidecar.execution { loop.cancel(execution) }
+            if let watch = sidecar.child?.watch { loop.unwatch(watch) }
         }
-        running = [:]
+        sidecars = [:]
     }
 
-    private func stopped(_ pid: Int32) {
-        guard let child = stopping.removeValue(forKey: pid) else { return }
-        if let watch = child.watch { loop.unwatch(watch) }
-        _ = child.process.reap()
-        if stopping.isEmpty, let done = onStopped {
-            onStopped = nil
-            done()
-        }
-    }
+    /// The process ids of what runs, by sidecar.
+    var processes: [String: Int32] { sidecars.compactMapValues { $0.child?.process.pid } }
 
     // MARK: Starting
 
+    private func cancelStart(_ id: String) {
+        guard let pending = sidecars[id]?.pending else { return }
+        loop.cancel(pending)
+        sidecars[id]?.pending = nil
+    }
+
     private func launch(_ id: String) {
-        guard var sidecar = running[id] else { return }
-        sidecar.pending = nil
-        sidecar.isAdopted = false
-        let spec = sidecar.spec
+        guard let spec = sidecars[id]?.spec else { return }
+        sidecars[id]?.startedAt = Clock.monotonic
         guard let program = spec.command.first, let path = Programs.find(program) else {
-            log(.error, "agent.proxy: the sidecar's program is not there: id=\(id) command=\(spec.command.first ?? "")")
+            let program = spec.command.first ?? ""
+            log.write(.error, "agent.proxy: the sidecar's program cannot be run: id=\(id) command=\(program)")
+            retry(id)
             return
         }
-        let output = openLog(id, "stdout")
-        let error = openLog(id, "stderr")
-        defer {
-            for descriptor in [output, error] where descriptor > 2 { close(descriptor) }
-        }
         do throws(Errno) {
+            let output = try folder.openLog(id, "stdout")
+            let error = try folder.openLog(id, "stderr")
             let process = try ChildProcess(
                 ChildProcess.Launch(
-                    path: path, arguments: spec.command, environment: environment(spec), output: output, error: error,
-                    newSession: true))
+                    path: path, arguments: spec.command, environment: environment(spec), output: output.raw,
+                    error: error.raw, newSession: true, endsWithUs: !folder.isLasting))
             let pid = process.pid
-            sidecar.startedAt = Clock.monotonic
-            let child = ChildHandle(consume process)
-            child.watch = try loop.onExit(of: child.process.descriptor.raw) { [weak self] in self?.exited(id) }
-            sidecar.process = child
-            running[id] = sidecar
-            writePID(id, pid)
-            log(.info, "agent.proxy: started sidecar: id=\(id) pid=\(pid)")
+            try watch(Child(process), of: id)
+            note(spec, pid)
+            log.write(.info, "agent.proxy: started sidecar: id=\(id) pid=\(pid)")
         } catch {
-            running[id] = sidecar
-            log(.error, "agent.proxy: cannot start sidecar: id=\(id) error=\"\(error)\"")
+            log.write(.error, "agent.proxy: cannot start sidecar: id=\(id) error=\"\(error)\"")
             retry(id)
+        }
+    }
+
+    private func watch(_ child: Child, of id: String) throws(Errno) {
+        do throws(Errno) {
+            child.watch = try loop.onExit(of: child.process.descriptor.raw) { [weak self] in self?.ended(id) }
+        } catch {
+            // A process that cannot be watched cannot be stopped later either.
+            child.process.signal(SIGKILL)
+            throw error
+        }
+        sidecars[id]?.child = child
+    }
+
+    private func note(_ spec: SidecarSpec, _ pid: Int32) {
+        guard folder.isLasting, let birth = ProcessBirth.of(pid) else { return }
+        do throws(Errno) {
+            try folder.write(
+                SidecarRecord(
+                    id: spec.id, pid: pid, birth: birth, command: spec.command, token: spec.token,
+                    agentAddress: agentAddress))
+        } catch {
+            log.write(
+                .warn, "agent.proxy: a restarted agent will not find this sidecar: id=\(spec.id) error=\"\(error)\"")
         }
     }
 
@@ -151,88 +185,89 @@ final class SidecarSupervisor {
         return entries
     }
 
-    private func exited(_ id: String) {
-        guard let child = running[id]?.process, let exit = child.process.reap() else { return }
-        if let watch = child.watch { loop.unwatch(watch) }
-        running[id]?.process = nil
-        unlinkPID(id)
-        let how =
-            switch exit {
-            case .status(let status): "status=\(status)"
-            case .signal(let signal): "signal=\(signal)"
-            case .unknown: "status=unknown"
-            }
-        log(.warn, "agent.proxy: sidecar ended: id=\(id) pid=\(child.process.pid) \(how)")
-        retry(id)
-    }
+    // MARK: Adopting
 
-    /// The first starts follow at once, the next after 2, 4, 8 … 60 seconds; a sidecar that lived ten seconds starts over.
-    private func retry(_ id: String) {
-        guard var sidecar = running[id] else { return }
-        if Clock.monotonic - sidecar.startedAt >= Self.settled { sidecar.attempts = 0 }
-        sidecar.attempts += 1
-        let exponent = sidecar.attempts - 3
-        let delay: Nanoseconds = exponent <= 0 ? 0 : .seconds(min(60, 1 << UInt64(min(exponent, 6))))
-        if delay > 0 {
-            log(.warn, "agent.proxy: sidecar starts again later: id=\(id) seconds=\(delay / 1_000_000_000)")
-        }
-        sidecar.pending = loop.schedule(after: delay) { [weak self] in self?.launch(id) }
-        running[id] = sidecar
-    }
-
-    // MARK: Files
-
-    private func openLog(_ id: String, _ stream: String) -> Int32 {
-        guard !folder.isEmpty else { return -1 }
-        let path = "\(folder)/logs/\(Self.fileName(id))-\(stream).log"
-        return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    }
-
-    /// An id as a file's name: nothing in it leads anywhere.
-    private static func fileName(_ id: String) -> String {
-        String(id.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
-    }
-
-    private func pidPath(_ id: String) -> String { "\(folder)/pids/\(Self.fileName(id)).pid" }
-
-    private func writePID(_ id: String, _ pid: Int32) {
-        guard !folder.isEmpty else { return }
-        let path = pidPath(id)
-        let descriptor = open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return }
-        let text = "\(pid)\n"
-        let written = text.utf8.withContiguousStorageIfAvailable { write(descriptor, $0.baseAddress, $0.count) } ?? -1
-        close(descriptor)
-        if written == text.utf8.count { rename(path + ".new", path) }
-    }
-
-    private func unlinkPID(_ id: String) {
-        if !folder.isEmpty { unlink(pidPath(id)) }
-    }
-
-    /// Takes over the sidecar that an earlier agent started, if it is still that: its environment must hold the very id
-    /// and token, so that a recycled process number is not taken for it.
-    private func adopt(_ spec: SidecarSpec) -> Bool {
-        guard !folder.isEmpty, let text = try? File.read(pidPath(spec.id), atMost: 32),
-            let pid = Int32(String(decoding: text.prefix { $0 != 0x0a }, as: UTF8.self)), pid > 1
-        else { return false }
+    /// Takes over a process that an earlier agent started, if it still runs: the descriptor is opened first and the
+    /// process's birth looked at then, so that a number used again is never taken for it. Whether it was there.
+    private func adopt(_ record: SidecarRecord) -> Bool {
         do throws(Errno) {
-            let process = try ChildProcess(adopting: pid)
-            let bytes = try File.read("/proc/\(pid)/environ", atMost: 1 << 20)
-            let entries = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-            let wanted = environment(spec).prefix(3)
-            guard wanted.allSatisfy(entries.contains) else { return false }
-            let child = ChildHandle(consume process)
-            let id = spec.id
-            child.watch = try loop.onExit(of: child.process.descriptor.raw) { [weak self] in self?.exited(id) }
-            running[id]?.process = child
-            running[id]?.isAdopted = true
-            running[id]?.startedAt = Clock.monotonic
-            log(.info, "agent.proxy: adopted running sidecar: id=\(id) pid=\(pid)")
-            return true
+            let process = try ChildProcess(adopting: record.pid)
+            if ProcessBirth.of(record.pid) == record.birth {
+                try watch(Child(process), of: record.id)
+                sidecars[record.id]?.startedAt = Clock.monotonic
+                log.write(.info, "agent.proxy: found running sidecar: id=\(record.id) pid=\(record.pid)")
+                return true
+            }
         } catch {
-            return false
+            // It has ended.
         }
+        folder.removeRecord(record.id)
+        return false
+    }
+
+    // MARK: Ending
+
+    private func interrupt(_ id: String) {
+        guard let sidecar = sidecars[id], let child = sidecar.child, !sidecar.isStopping else { return }
+        log.write(.info, "agent.proxy: stopping sidecar: id=\(id) pid=\(child.process.pid)")
+        sidecars[id]?.isStopping = true
+        child.process.signal(SIGINT)
+        sidecars[id]?.execution = loop.schedule(after: Self.grace) { [weak self] in
+            self?.sidecars[id]?.execution = nil
+            child.process.signal(SIGKILL)
+        }
+    }
+
+    private func ended(_ id: String) {
+        guard let sidecar = sidecars[id], let child = sidecar.child, let exit = child.process.reap() else { return }
+        if let watch = child.watch { loop.unwatch(watch) }
+        if let execution = sidecar.execution { loop.cancel(execution) }
+        sidecars[id]?.child = nil
+        sidecars[id]?.execution = nil
+        sidecars[id]?.isStopping = false
+        folder.removeRecord(id)
+        if sidecar.spec == nil {
+            log.write(.info, "agent.proxy: sidecar stopped: id=\(id) pid=\(child.process.pid)")
+            forgetIfGone(id)
+        } else if sidecar.isStopping {
+            launch(id)
+        } else {
+            let how =
+                switch exit {
+                case .status(let status): "status=\(status)"
+                case .signal(let signal): "signal=\(signal)"
+                case .unknown: "status=unknown"
+                }
+            log.write(.warn, "agent.proxy: sidecar ended: id=\(id) pid=\(child.process.pid) \(how)")
+            retry(id)
+        }
+    }
+
+    /// The first three starts follow each other at once, the next come after 2, 4, 8 … 60 seconds; a sidecar that lived
+    /// ten seconds starts over.
+    private func retry(_ id: String) {
+        guard var sidecar = sidecars[id] else { return }
+        if Clock.monotonic - sidecar.startedAt >= Self.settled { sidecar.quickEnds = 0 }
+        sidecar.quickEnds += 1
+        var seconds: UInt64 = 0
+        if sidecar.quickEnds > 2 { seconds = min(60, 1 << min(sidecar.quickEnds - 2, 6)) }
+        if seconds > 0 { log.write(.warn, "agent.proxy: sidecar starts again later: id=\(id) seconds=\(seconds)") }
+        sidecar.pending = loop.schedule(after: .seconds(seconds)) { [weak self] in
+            self?.sidecars[id]?.pending = nil
+            self?.launch(id)
+        }
+        sidecars[id] = sidecar
+    }
+
+    private func forgetIfGone(_ id: String) {
+        if sidecars[id]?.child == nil { sidecars[id] = nil }
+        tellIfAllStopped()
+    }
+
+    private func tellIfAllStopped() {
+        guard sidecars.isEmpty, let done = onAllStopped else { return }
+        onAllStopped = nil
+        done()
     }
 }
 

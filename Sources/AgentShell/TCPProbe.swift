@@ -1,3 +1,4 @@
+import Agent
 import Kernel
 import Mesh
 import Reactor
@@ -12,23 +13,20 @@ final class TCPProbe: Probe {
     private var done: ((CheckStatus, String) -> Void)?
     private var rest: [SocketAddress] = []
 
-    init(_ loop: ControlLoop, _ address: String, timeout: Duration, done: @escaping (CheckStatus, String) -> Void) {
+    init(
+        _ loop: ControlLoop, _ lookups: Lookups, _ address: String, timeout: Duration,
+        done: @escaping (CheckStatus, String) -> Void
+    ) {
         self.loop = loop
         self.address = address
         self.done = done
-        limit = loop.schedule(after: UInt64(max(0, timeout.nanoseconds))) { [weak self] in
+        limit = loop.schedule(after: timeout.loopTime) { [weak self] in
             guard let self else { return }
-            self.limit = nil
+            limit = nil
             finish(.critical, "dial tcp \(self.address): i/o timeout")
         }
-        do throws(EndpointName.Malformed) {
-            let name = try EndpointName(parsing: address)
-            loop.resolve(name) { [weak self] result in self?.resolved(result) }
-        } catch {
-            // Reported in another turn: no result comes inside the call that asks for it.
-            let text = "dial tcp \(address): \(error)"
-            loop.schedule(after: 0) { [weak self] in self?.finish(.critical, text) }
-        }
+        // In another turn: no result comes inside the call that asks for it.
+        loop.schedule(after: 0) { [weak self] in self?.begin(lookups) }
     }
 
     func cancel() {
@@ -36,7 +34,16 @@ final class TCPProbe: Probe {
         release()
     }
 
-    private func resolved(_ result: Result<[SocketAddress], Resolver.Failure>) {
+    private func begin(_ lookups: Lookups) {
+        guard done != nil else { return }
+        do throws(EndpointName.Malformed) {
+            lookups.find(try EndpointName(parsing: address)) { [weak self] result in self?.resolved(result) }
+        } catch {
+            finish(.critical, "dial tcp \(address): \(error)")
+        }
+    }
+
+    private func resolved(_ result: Lookups.Answer) {
         guard done != nil else { return }
         switch result {
         case .success(let addresses):
@@ -64,7 +71,7 @@ final class TCPProbe: Probe {
     }
 
     private func ready(_ raw: Int32, _ readiness: Readiness) {
-        guard readiness.contains(.writable) || readiness.contains(.error) || readiness.contains(.hangup) else { return }
+        guard !readiness.isDisjoint(with: [.writable, .error, .hangup]) else { return }
         if let error = Socket.pendingError(raw) {
             drop()
             connect(after: error)

@@ -31,7 +31,7 @@ final class SecretText: Sendable {
     }
 
     deinit {
-        warren_tls_wipe(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+        if let start = bytes.baseAddress { warren_wipe(UnsafeMutableRawPointer(mutating: start), bytes.count) }
         bytes.deallocate()
     }
 }
