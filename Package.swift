@@ -82,7 +82,7 @@ let package = Package(
         proof(of: "Relay", ["Kernel"]),
         proof(of: "Log", ["Kernel"]),
         proof(of: "Proxy", ["Kernel"]),
-        proof(of: "warren", ["Kernel", "Log", "Proxy"]),
+        proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
         .executableTarget(
             name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",

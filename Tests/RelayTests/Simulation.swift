@@ -122,8 +122,8 @@ final class Simulation {
                 + " owed \(socket.edgeOwed) r\(leg.isReadable) w\(leg.isWritable)}"
         }
         return "\(one(lane.front, lane.tunnel.front)) \(one(lane.back, lane.tunnel.back)) forward"
-            + " \(lane.tunnel.forward.bytes) \(lane.tunnel.forward.path) backward \(lane.tunnel.backward.bytes) held"
-            + " \(lane.tunnel.held) ended \(lane.hasEnded)"
+            + " \(lane.tunnel.undeliveredForward) \(lane.tunnel.forward.path) backward \(lane.tunnel.undeliveredBackward)"
+            + " ended \(lane.hasEnded)"
     }
 
     private func mayFinish(_ lane: Lane, _ socket: SimulatedSocket) -> Bool {
@@ -208,7 +208,10 @@ final class Simulation {
     /// Memory stays bounded, and a turn ends about where its budget does.
     private func checkBounds(_ lane: Lane, _ before: (UInt64, UInt64)) {
         let block = RelayResources.scratchSize
-        if lane.tunnel.held > 2 * max(block, pipeCapacity) { faults.append("too many bytes held: \(describe(lane))") }
+        for undelivered in [lane.tunnel.undeliveredForward, lane.tunnel.undeliveredBackward]
+        where undelivered > max(block, pipeCapacity) {
+            faults.append("\(undelivered) bytes held: \(describe(lane))")
+        }
         if resources.buffers.lentBytes > 2 * block * lanes.count {
             faults.append("more than a block for each direction")
         }
@@ -250,7 +253,7 @@ final class Simulation {
             faults.append("waits though backward could go on: \(describe(lane))")
         }
         let isIdle = lane.front.inbox == 0 && lane.back.inbox == 0
-        if isIdle, lane.tunnel.held == 0,
+        if isIdle, lane.tunnel.undeliveredForward == 0, lane.tunnel.undeliveredBackward == 0,
             !lane.tunnel.front.isReadable, !lane.tunnel.back.isReadable,
             lane.tunnel.forward.pipe != nil || lane.tunnel.backward.pipe != nil
         {
