@@ -41,7 +41,7 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "HTTPTransport", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
-        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI", "Store"]),
+        proof(of: "Agent", ["HTTP", "JSON", "Kernel", "Mesh", "PKI", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
