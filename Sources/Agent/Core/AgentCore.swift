@@ -47,8 +47,14 @@ package final class AgentCore {
         package var executable: String
         /// Whether the process runs as root.
         package var isRoot: Bool
+        /// Whether a port that the agent has not given away could be listened on: another agent's sidecar may have it.
+        package var isPortFree: @Sendable (Int) -> Bool
 
-        package init(nodeID: String, executable: String, isRoot: Bool) {
+        package init(
+            nodeID: String, executable: String, isRoot: Bool,
+            isPortFree: @escaping @Sendable (Int) -> Bool = { _ in true }
+        ) {
+            self.isPortFree = isPortFree
             self.nodeID = nodeID
             self.executable = executable
             self.isRoot = isRoot

@@ -155,7 +155,7 @@ extension AgentCore {
         var taken = Set(local.services.values.map(\.definition.port))
         taken.formUnion(local.proxyPorts.values)
         if range.sidecarMin > 0, range.sidecarMin <= range.sidecarMax {
-            for port in range.sidecarMin...range.sidecarMax where !taken.contains(port) {
+            for port in range.sidecarMin...range.sidecarMax where !taken.contains(port) && identity.isPortFree(port) {
                 local.proxyPorts[id] = port
                 return port
             }
@@ -244,8 +244,10 @@ extension AgentCore {
         let range = configuration.ports
         let taken = Set(local.proxyPorts.values).union(local.services.values.map(\.definition.port))
         if range.proxyMin > 0, range.proxyMin <= range.proxyMax {
-            let free = (range.proxyMin...range.proxyMax).filter { !taken.contains($0) }
-            if let port = free.randomElement(using: &chance) {
+            var free = (range.proxyMin...range.proxyMax).filter { !taken.contains($0) }
+            while let place = free.indices.randomElement(using: &chance) {
+                let port = free.remove(at: place)
+                guard identity.isPortFree(port) else { continue }
                 local.proxyPorts[id] = port
                 return port
             }

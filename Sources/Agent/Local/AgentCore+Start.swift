@@ -7,7 +7,7 @@ extension AgentCore {
     static let ownHealth = "serfHealth"
 
     /// The address other machines reach this node by.
-    var advertiseAddress: String {
+    package var advertiseAddress: String {
         if !configuration.advertiseAddress.isEmpty { return configuration.advertiseAddress }
         let bind = configuration.bindAddress
         return bind == "0.0.0.0" || bind == "::" || bind.isEmpty ? "127.0.0.1" : bind
