@@ -77,16 +77,12 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .target(
-            name: "EngineProof", path: "Tests/EngineProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
-        ),
         proof(of: "Kernel"),
         proof(of: "Reactor", ["Kernel"]),
-        proof(of: "Relay", ["Kernel", "EngineProof", "TLSProof"]),
+        proof(of: "Relay", ["Kernel"]),
         proof(of: "Log", ["Kernel"]),
         proof(of: "Proxy", ["Kernel"]),
-        proof(of: "warren", ["Kernel", "Log", "Proxy"]),
+        proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
         .executableTarget(
             name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",

@@ -120,7 +120,7 @@ final class Simulation {
                 + " owed \(socket.edgeOwed) r\(leg.isReadable) w\(leg.isWritable)}"
         }
         return "\(one(lane.front, lane.tunnel.front)) \(one(lane.back, lane.tunnel.back)) forward"
-            + " \(lane.tunnel.forward.undelivered) \(lane.tunnel.forward.path) backward \(lane.tunnel.backward.undelivered)"
+            + " \(lane.tunnel.undeliveredForward) \(lane.tunnel.forward.path) backward \(lane.tunnel.undeliveredBackward)"
             + " ended \(lane.hasEnded)"
     }
 
@@ -206,7 +206,7 @@ final class Simulation {
     /// Memory stays bounded, and a turn ends about where its budget does.
     private func checkBounds(_ lane: Lane, _ before: (UInt64, UInt64)) {
         let block = RelayResources.scratchSize
-        for undelivered in [lane.tunnel.forward.undelivered, lane.tunnel.backward.undelivered]
+        for undelivered in [lane.tunnel.undeliveredForward, lane.tunnel.undeliveredBackward]
         where undelivered > max(block, pipeCapacity) {
             faults.append("\(undelivered) bytes held: \(describe(lane))")
         }
@@ -249,7 +249,7 @@ final class Simulation {
             faults.append("waits though backward could go on: \(describe(lane))")
         }
         let isIdle = lane.front.inbox == 0 && lane.back.inbox == 0
-        if isIdle, lane.tunnel.forward.undelivered == 0, lane.tunnel.backward.undelivered == 0,
+        if isIdle, lane.tunnel.undeliveredForward == 0, lane.tunnel.undeliveredBackward == 0,
             !lane.tunnel.front.isReadable, !lane.tunnel.back.isReadable,
             lane.tunnel.forward.pipe != nil || lane.tunnel.backward.pipe != nil
         {
