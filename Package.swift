@@ -41,7 +41,7 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
-        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        proof(of: "Agent", ["HTTP", "JSON", "Kernel", "Mesh", "PKI"]),
         room(
             "AgentShell",
             ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
