@@ -96,7 +96,8 @@ private enum ServeFlags {
         "serf-lan-allowed-cidrs", "serf-wan-allowed-cidrs",
     ]
     static let idleToggles = [
-        "bootstrap", "disable-host-node-id", "disable-keyring-file", "non-voting-server", "read-replica", "rejoin", "syslog",
+        "bootstrap", "disable-host-node-id", "disable-keyring-file", "non-voting-server", "read-replica", "rejoin",
+        "syslog",
     ]
 
     static func declare(_ flags: inout Flags) {
