@@ -50,6 +50,9 @@ let package = Package(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room("DNS"),
+        .testTarget(
+            name: "DNSTests", dependencies: ["DNS"], exclude: ["Recordings"], swiftSettings: house),
         room("Store", ["CSQLite"]),
         proof(of: "Store", ["CSQLite"]),
         room("Kernel", ["CWarren"]),
@@ -74,17 +77,16 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .target(
-            name: "EngineProof", path: "Tests/EngineProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
-        ),
         proof(of: "Kernel"),
         proof(of: "Reactor", ["Kernel"]),
-        proof(of: "Relay", ["Kernel", "EngineProof", "TLSProof"]),
+        proof(of: "Relay", ["Kernel"]),
         proof(of: "Log", ["Kernel"]),
         proof(of: "Proxy", ["Kernel"]),
-        proof(of: "warren", ["Kernel", "Log", "Proxy"]),
+        proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
+        .executableTarget(
+            name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",
+            swiftSettings: house),
         .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
     ]
 )

@@ -1,7 +1,7 @@
 // What one pick costs under each policy, with few and with very many instances, and what one change of the pool costs.
 //
 // Build and run from the package's root:
-//   swiftc -O -wmo Sources/Mesh/*/*.swift Benchmarks/balance/main.swift -o /tmp/balance && /tmp/balance
+//   swiftc -O -wmo Sources/Mesh/{Values,Balance,Outlier}/*.swift Benchmarks/balance/main.swift -o /tmp/balance && /tmp/balance
 import Glibc
 
 func nanoseconds() -> UInt64 {

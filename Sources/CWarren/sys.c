@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -253,6 +254,11 @@ int warren_spawn(const char *path, char *const argv[], char *const environment[]
         return -code;
     }
     return pid;
+}
+
+int warren_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
 }
 
 static uint64_t warren_clock(clockid_t clock) {

@@ -13,8 +13,11 @@ struct Flags {
         let kind: Kind
         let placeholder: String
         let help: String
+        let section: String
     }
 
+    /// The heading of the help text under which flags declared from now on stand.
+    var section = "Options:"
     private let usage: String
     private var names: [String] = []
     private var definitions: [String: Definition] = [:]
@@ -31,17 +34,20 @@ struct Flags {
 
     /// Declares a flag with one value; given again, the last one counts.
     mutating func value(_ name: String, _ placeholder: String, _ help: String) {
-        declare(name, Definition(kind: .value, placeholder: placeholder, help: help))
+        declare(name, Definition(kind: .value, placeholder: placeholder, help: help, section: section))
     }
 
     /// Declares a flag that may be given several times.
     mutating func list(_ name: String, _ placeholder: String, _ help: String) {
-        declare(name, Definition(kind: .list, placeholder: placeholder, help: help + " May be given several times."))
+        declare(
+            name,
+            Definition(
+                kind: .list, placeholder: placeholder, help: help + " May be given several times.", section: section))
     }
 
     /// Declares a flag that is on or off.
     mutating func toggle(_ name: String, _ help: String) {
-        declare(name, Definition(kind: .toggle, placeholder: "", help: help))
+        declare(name, Definition(kind: .toggle, placeholder: "", help: help, section: section))
     }
 
     private mutating func declare(_ name: String, _ definition: Definition) {
@@ -146,9 +152,21 @@ struct Flags {
 
     /// The help text, in the structure of Consul's.
     var help: String {
-        var text = "Usage: \(usage)\n\nOptions:\n"
+        var text = "Usage: \(usage)\n"
+        var sections: [String] = []
+        for name in names {
+            if let section = definitions[name]?.section, !sections.contains(section) { sections.append(section) }
+        }
+        for section in sections {
+            text += "\n\(section)\n" + help(of: section)
+        }
+        return text
+    }
+
+    private func help(of section: String) -> String {
+        var text = ""
         for name in names.sorted() {
-            guard let definition = definitions[name] else { continue }
+            guard let definition = definitions[name], definition.section == section else { continue }
             text += "\n  -\(name)\(definition.placeholder.isEmpty ? "" : "=<\(definition.placeholder)>")\n"
             var line = "    "
             for word in definition.help.split(separator: " ") {

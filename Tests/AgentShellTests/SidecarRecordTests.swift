@@ -1,5 +1,6 @@
 import Agent
 import Glibc
+import Kernel
 import Testing
 
 @testable import AgentShell
