@@ -176,12 +176,30 @@ static void idle(const char *label, int mode, int tickets_too) {
     }
     struct mallinfo2 after = mallinfo2();
     double used = (double)((after.uordblks + after.hblkhd) - (before.uordblks + before.hblkhd)) / COUNT / 2;
-    double arena = (double)((after.arena + after.hblkhd) - (before.arena + before.hblkhd)) / COUNT / 2;
+    double arena = ((double)(after.arena + after.hblkhd) - (double)(before.arena + before.hblkhd)) / COUNT / 2;
     printf("%-34s %6.0f bytes in use, %6.0f of heap grown, per session\n", label, used, arena);
     for (int i = 0; i < COUNT; i++) end(pairs[i]);
     warren_tls_context_release(client);
     warren_tls_context_release(server);
     warren_tls_tickets_release(tickets);
+    warren_tls_engine_release(engine);
+}
+
+static void shared(void) {
+    struct mallinfo2 a = mallinfo2();
+    warren_tls_engine *engine = warren_tls_engine_new(WARREN_TLS_ACCELERATOR_AUTO, 1024, 0);
+    struct mallinfo2 b = mallinfo2();
+    warren_tls_context *server = context(engine, 1, WARREN_TLS_RECORDS_AUTO, 300, 60, NULL);
+    struct mallinfo2 c = mallinfo2();
+    printf("an engine %zu bytes, its first context %zu", b.uordblks - a.uordblks, c.uordblks - b.uordblks);
+    warren_tls_context *client = context(engine, 0, WARREN_TLS_RECORDS_AUTO, 300, 60, NULL);
+    a = mallinfo2();
+    printf(", another %zu", a.uordblks - c.uordblks);
+    end(connect_pair(client, server, "db"));
+    b = mallinfo2();
+    printf(", the first handshake leaves %zu\n", b.uordblks - a.uordblks);
+    warren_tls_context_release(client);
+    warren_tls_context_release(server);
     warren_tls_engine_release(engine);
 }
 
@@ -225,6 +243,7 @@ int main(int count, char **arguments) {
         }
     }
     if (all || strcmp(part, "idle") == 0) {
+        shared();
         idle("idle attached", WARREN_TLS_RECORDS_ATTACHED, 0);
         idle("idle detached", WARREN_TLS_RECORDS_DETACHED, 0);
         idle("idle detached, with tickets", WARREN_TLS_RECORDS_DETACHED, 1);

@@ -1,7 +1,7 @@
 // What one decision about a connection costs, with few and with very many intentions.
 //
 // Build and run from the package's root:
-//   swiftc -O -wmo Sources/Mesh/*/*.swift Benchmarks/decisions/main.swift -o /tmp/decisions && /tmp/decisions
+//   swiftc -O -wmo Sources/Mesh/{Values,Identity,Intentions}/*.swift Benchmarks/decisions/main.swift -o /tmp/decisions && /tmp/decisions
 import Glibc
 
 func nanoseconds() -> UInt64 {

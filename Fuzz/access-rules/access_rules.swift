@@ -2,7 +2,7 @@
 // understood must deny.
 //
 // Build and run from the package's root:
-//   swiftc -O -parse-as-library -sanitize=fuzzer,address Sources/Mesh/*/*.swift Fuzz/access-rules/access_rules.swift -o /tmp/fuzz-rules
+//   swiftc -O -parse-as-library -sanitize=fuzzer,address Sources/Mesh/{Values,Identity,Intentions,Access}/*.swift Fuzz/access-rules/access_rules.swift -o /tmp/fuzz-rules
 //   SWIFT_BACKTRACE=enable=no /tmp/fuzz-rules -max_len=2000 -max_total_time=60 Fuzz/access-rules/corpus
 
 /// libFuzzer calls this with each input.

@@ -2,7 +2,7 @@
 // (unless escaping makes it longer than a SPIFFE id may be).
 //
 // Build and run from the package's root:
-//   swiftc -O -parse-as-library -sanitize=fuzzer,address Sources/Mesh/*/*.swift Fuzz/spiffe/spiffe.swift -o /tmp/fuzz-spiffe
+//   swiftc -O -parse-as-library -sanitize=fuzzer,address Sources/Mesh/{Values,Identity}/*.swift Fuzz/spiffe/spiffe.swift -o /tmp/fuzz-spiffe
 //   SWIFT_BACKTRACE=enable=no /tmp/fuzz-spiffe -max_len=300 -max_total_time=60 Fuzz/spiffe/corpus
 
 /// libFuzzer calls this with each input.

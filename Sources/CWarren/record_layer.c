@@ -81,6 +81,7 @@ int warren_record_pay(warren_tls_session *session) {
 int warren_record_seal(warren_tls_session *session, const uint8_t *plain, size_t length, size_t *consumed) {
     struct record_state *records = &session->records;
     uint64_t most = session->context->engine->update_after;
+    if (length == 0) return warren_record_pay(session);
     while (*consumed < length) {
         if (records->writing.sequence >= most && records->owes_update == 0) records->owes_update = 1;
         if (records->owes_update != 0) {

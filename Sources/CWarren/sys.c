@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -209,11 +210,12 @@ int warren_pidfd_signal(int descriptor, int signal) {
     return ONCE((int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0));
 }
 
-int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int new_session,
+int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int traits,
                  const char *directory) {
     /* The pipe closes on exec; if exec fails the child writes errno into it, so that the caller learns the reason. */
     int report[2];
     if (pipe2(report, O_CLOEXEC) < 0) return -errno;
+    pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0) {
         int code = errno;
@@ -223,7 +225,12 @@ int warren_spawn(const char *path, char *const argv[], char *const environment[]
     }
     if (pid == 0) {
         /* Between fork and exec only async-signal-safe calls: other threads may have held locks. */
-        if (new_session) setsid();
+        if (traits & WARREN_SPAWN_SESSION) setsid();
+        if (traits & WARREN_SPAWN_BOUND) {
+            prctl(PR_SET_PDEATHSIG, SIGTERM);
+            /* A parent that ended before that call sends nothing any more. */
+            if (getppid() != parent) _exit(127);
+        }
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
@@ -247,6 +254,11 @@ int warren_spawn(const char *path, char *const argv[], char *const environment[]
         return -code;
     }
     return pid;
+}
+
+int warren_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
 }
 
 static uint64_t warren_clock(clockid_t clock) {

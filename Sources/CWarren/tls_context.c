@@ -33,6 +33,15 @@ static X509 *read_certificate(warren_tls_engine *engine, BIO *pem) {
     return certificate;
 }
 
+static X509_CRL *read_crl(warren_tls_engine *engine, BIO *pem) {
+    X509_CRL *crl = X509_CRL_new_ex(engine->library, NULL);
+    if (crl != NULL && PEM_read_bio_X509_CRL(pem, &crl, no_passphrase, NULL) == NULL) {
+        X509_CRL_free(crl);
+        return NULL;
+    }
+    return crl;
+}
+
 /* PEM readers say "no start line" when nothing more comes; anything else is a broken text. */
 static int is_end_of_pem(void) {
     unsigned long code = ERR_peek_last_error();
@@ -135,7 +144,7 @@ static int use_trust(warren_tls_context *context, const warren_tls_config *confi
         what = count == 0 ? "roots: no PEM certificate found" : "roots: a PEM block does not parse";
         goto done;
     }
-    for (count = 0; (crl = PEM_read_bio_X509_CRL(crls, NULL, no_passphrase, NULL)) != NULL; count++) {
+    for (count = 0; (crl = read_crl(engine, crls)) != NULL; count++) {
         uint8_t *der = NULL;
         int length = i2d_X509_CRL(crl, &der);
         if (digest_der(digest, der, length) != 0 || X509_STORE_add_crl(store, crl) != 1) {

@@ -1,4 +1,5 @@
 /* What the sessions of one loop share, and the clock they judge certificates by. */
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <time.h>
@@ -62,4 +63,10 @@ int warren_tls_sha256(warren_tls_engine *engine, const void *bytes, size_t count
             && EVP_DigestFinal_ex(engine->digest, out, NULL) == 1
         ? 0
         : -1;
+}
+
+const char *warren_openssl_version(void) { return OpenSSL_version(OPENSSL_VERSION); }
+
+void warren_tls_wipe(void *bytes, size_t count) {
+    if (bytes != NULL) OPENSSL_cleanse(bytes, count);
 }

@@ -22,11 +22,14 @@ public struct ChildProcess: ~Copyable {
         public var error: Int32
         /// Whether the child leads a session of its own (setsid(2)) and so outlives our terminal.
         public var newSession: Bool
+        /// Whether the child gets SIGTERM when the thread that starts it ends, so that it does not outlive us even if we
+        /// are killed (PR_SET_PDEATHSIG, prctl(2)). For threads that live as long as the process.
+        public var endsWithUs: Bool
 
         /// A launch of these parts.
         public init(
             path: String, arguments: [String], environment: [String], output: Int32 = -1, error: Int32 = -1,
-            newSession: Bool = false
+            newSession: Bool = false, endsWithUs: Bool = false
         ) {
             self.path = path
             self.arguments = arguments
@@ -34,6 +37,7 @@ public struct ChildProcess: ~Copyable {
             self.output = output
             self.error = error
             self.newSession = newSession
+            self.endsWithUs = endsWithUs
         }
     }
 
@@ -44,9 +48,11 @@ public struct ChildProcess: ~Copyable {
         defer {
             for text in arguments + environment { free(text) }
         }
+        let traits =
+            (launch.newSession ? WARREN_SPAWN_SESSION : 0) | (launch.endsWithUs ? WARREN_SPAWN_BOUND : 0)
         let pid = try checked(
             warren_spawn(
-                launch.path, arguments, environment, launch.output, launch.error, launch.newSession ? 1 : 0, nil))
+                launch.path, arguments, environment, launch.output, launch.error, Int32(traits), nil))
         try self.init(adopting: pid)
     }
 

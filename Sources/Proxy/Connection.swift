@@ -64,6 +64,9 @@ struct PeerAddress: CustomStringConvertible {
         bytes = packed
     }
 
+    /// Whether it came over a unix socket (AF_UNIX is 1).
+    var isUnix: Bool { family == 1 }
+
     var description: String {
         switch family {
         case 2:

@@ -1,4 +1,5 @@
 import CWarren
+import Glibc
 import Kernel
 import Log
 import Reactor
@@ -63,12 +64,12 @@ extension DataLoop {
     /// pause.
     private func outOfDescriptors(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, _ error: Errno) -> Bool {
         if error == .processTableFull || error == .systemTableFull, spare.take() != nil {
-            if case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) {
-                counters.count(.shed)
-                Socket.resetOnClose(descriptor.raw)
-            }
+            let turnedAway = turnAway(listener)
             spare = Self.openSpare()
-            if spare != nil { return true }
+            if spare != nil {
+                if turnedAway { warnOfShedding(listener, error) }
+                return turnedAway
+            }
         }
         log.warn(
             "cannot accept, pausing for 100ms: raise the limit of open files (ulimit -n) or lower -max-connections",
@@ -79,6 +80,28 @@ extension DataLoop {
 
     private func backOff(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, until deadline: Instant) {
         listener.pointee.backOff = loop.timers.arm(at: deadline, Token(kind: Kind.acceptTimer, slot: id).raw)
+    }
+
+    /// Resets the client at the head of the queue, with the descriptor that was spared for it. False when nobody waits:
+    /// accept4(2) wants a free descriptor before it looks whether somebody does.
+    private func turnAway(_ listener: UnsafeMutablePointer<Listener>) -> Bool {
+        guard case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) else {
+            listener.pointee.isReadable = false
+            return false
+        }
+        counters.count(.shed)
+        Socket.resetOnClose(descriptor.raw)
+        return true
+    }
+
+    /// Once a second at the most: a flood of clients is no flood of lines.
+    private func warnOfShedding(_ listener: UnsafeMutablePointer<Listener>, _ error: Errno) {
+        guard loop.now >= nextSheddingWarning else { return }
+        nextSheddingWarning = loop.now + .seconds(1)
+        log.warn(
+            "turning clients away: raise the limit of open files (ulimit -n) or lower -max-connections",
+            .text("listener", listener.pointee.name), .text("error", error.description),
+            .number("shed", counters[.shed]))
     }
 
     func resumeAccepting(_ id: SlotID) {
@@ -95,7 +118,7 @@ extension DataLoop {
 
     func open(_ bound: BoundListener, route: UInt16) {
         let id = listeners.insert(
-            Listener(socket: Descriptor(owning: bound.descriptor), name: bound.name, route: route))
+            Listener(socket: Descriptor(owning: bound.descriptor), name: bound.name, route: route, path: bound.path))
         do throws(Errno) {
             try loop.register(bound.descriptor, Token(kind: Kind.listener, slot: id), .edge)
         } catch {
@@ -118,6 +141,7 @@ extension DataLoop {
                 begin(descriptor, address, state)
             }
             if listener.pointee.backOff != .none { loop.timers.cancel(listener.pointee.backOff) }
+            if case .some(let path) = listener.pointee.path { unlink(path) }
             _ = listeners.remove(id)
         }
     }

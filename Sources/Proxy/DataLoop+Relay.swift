@@ -20,7 +20,9 @@ extension DataLoop {
         case .handshakingBack where side == .back: handshakeBack(slot, connection)
         case .dialling, .handshakingBack:
             // The client is gone for good; a half-close (RDHUP alone) still wants its answer.
-            guard !readiness.isDisjoint(with: [.error, .hangup]) else { return }
+            // A unix socket hangs up when its peer closes in order, and what he wrote before is still to be delivered.
+            let isGone = readiness.contains(.hangup) && !connection.pointee.client.isUnix
+            guard readiness.contains(.error) || isGone else { return }
             let error = Socket.pendingError(connection.pointee.tunnel.front.descriptor)
             end(slot, .broken(.front, error ?? .connectionReset))
         }

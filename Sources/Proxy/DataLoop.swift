@@ -38,6 +38,8 @@ final class DataLoop {
     var handshakeBudget: HandshakeBudget
     /// Held so that, with the table full, one descriptor can still be had to turn a client away with.
     var spare: Descriptor?
+    /// From when on turning clients away is worth a line again.
+    var nextSheddingWarning: Instant = 0
     var isDraining = false
     var drainDeadline: Instant = .max
 
@@ -45,6 +47,8 @@ final class DataLoop {
         let socket: Descriptor
         let name: String
         let route: UInt16
+        /// A unix socket's path, which goes before the socket does: while it answers, nobody else takes the path over.
+        let path: String?
         var isReadable = false
         /// Whether `acceptQueue` holds this listener.
         var isQueued = false
@@ -70,7 +74,7 @@ final class DataLoop {
         } catch {
             throw .tls(error)
         }
-        resources = RelayResources(splice: settings.splice)
+        resources = RelayResources(splice: settings.splice, pipeLimit: settings.pipeLimit)
         handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond)
         spare = Self.openSpare()
     }

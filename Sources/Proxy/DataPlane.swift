@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import Log
 import Reactor
@@ -78,7 +79,10 @@ public final class DataPlane {
                 }
             }
         } catch {
-            for listener in bound.joined() { _ = Descriptor(owning: listener.descriptor) }
+            for listener in bound.joined() {
+                if let path = listener.path { unlink(path) }
+                _ = Descriptor(owning: listener.descriptor)
+            }
             throw error
         }
         let id = nextRoute
@@ -91,7 +95,8 @@ public final class DataPlane {
         do throws(Errno) {
             let options = Socket.ListenOptions(sharesPort: workers.count > 1, waitsForData: clientSpeaksFirst)
             return BoundListener(
-                descriptor: try Socket.listen(on: address, options).release(), name: address.description)
+                descriptor: try Socket.listen(on: address, options).release(), name: address.description,
+                path: address.isUnix ? address.host : nil)
         } catch {
             throw StartFailure(subject: address.description, error: error)
         }

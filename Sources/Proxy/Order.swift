@@ -41,4 +41,6 @@ struct WorkerPlumbing: Sendable {
 struct BoundListener: Sendable {
     let descriptor: Int32
     let name: String
+    /// A unix socket's path.
+    let path: String?
 }

@@ -29,6 +29,8 @@ public struct LoopSettings: Sendable {
     public var turnBudget: Int = 1 << 20
     /// When plain bulk leaves the copying path.
     public var splice: SplicePolicy = .auto
+    /// Pipes that one loop may have lent out at once, two descriptors each.
+    public var pipeLimit: Int = 64
     /// Accepted in one turn before others get theirs.
     public var acceptBudget: Int = 16
 

@@ -32,7 +32,7 @@ public struct Half: ~Copyable {
     public internal(set) var splicedBytes: UInt64 = 0
     var fullReads: UInt8 = 0
     var shortSplices: UInt8 = 0
-    /// The sockets turned out not to be of a kind that splice(2) takes.
+    /// The source is not, or no longer, fit for splice(2).
     var neverSplices = false
 
     /// A leg that failed, as seen by this direction.

@@ -14,6 +14,8 @@ public struct Leg: ~Copyable {
     public var isWritable = false
     /// Whether the peer has announced its end (EPOLLRDHUP), so that a short read is followed by one that finds the end.
     public var peerEnded = false
+    /// Whether urgent data has ever come: recv(2) then stops short at its place and splice(2) does not get past it.
+    public var sawUrgent = false
     /// Whether a read shorter than asked has emptied the socket. True for TCP (epoll(7), questions and answers); a unix
     /// socket's read may stop between two senders' messages.
     let shortReadDrains: Bool

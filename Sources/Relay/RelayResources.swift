@@ -40,12 +40,12 @@ public struct RelayResources: ~Copyable {
     var scratch: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: plain[..<Self.scratchSize]) }
 
     /// Resources for one loop. Untouched pages of the scratch memory cost nothing.
-    public init(splice: SplicePolicy = .auto, pipeCapacity: Int = 1 << 20) {
+    public init(splice: SplicePolicy = .auto, pipeCapacity: Int = 1 << 20, pipeLimit: Int = 1024) {
         plain = .allocate(byteCount: Self.batchSize, alignment: 4096)
         arrived = .allocate(byteCount: Self.batchSize * 2, alignment: 4096)
         leaving = .allocate(byteCount: Session.sinkSize(for: Self.batchSize), alignment: 4096)
         buffers = BufferPool()
-        pipes = PipePool(pipeCapacity: pipeCapacity)
+        pipes = PipePool(limit: pipeLimit, pipeCapacity: pipeCapacity)
         splicePolicy = splice
     }
 

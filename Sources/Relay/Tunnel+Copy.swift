@@ -17,10 +17,11 @@ extension Tunnel {
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
             guard source.hasInput, sink.isWritable else { return false }
             guard left > 0 else { return true }
-            switch half.path {
-            case .copy: copy(&half, from: &source, to: &sink, &left, &resources, &io)
-            case .splice: splice(&half, from: &source, &resources, &io)
-            case .tls: crypt(&half, from: &source, to: &sink, &left, &resources, &io)
+            if resources.splicePolicy == .always, half.path == .copy, !half.neverSplices { enterSplice(&half) }
+            if half.path == .tls {
+                crypt(&half, from: &source, to: &sink, &left, &resources, &io)
+            } else if half.path == .copy || !splice(&half, from: &source, &resources, &io) {
+                copy(&half, from: &source, to: &sink, &left, &resources, &io)
             }
             if half.isFinished { return false }
         }
@@ -76,10 +77,6 @@ extension Tunnel {
         _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
         _ resources: inout RelayResources, _ io: inout IO
     ) {
-        if resources.splicePolicy == .always, !half.neverSplices {
-            enterSplice(&half)
-            return
-        }
         let scratch = resources.scratch
         guard let count = receive(&half, from: &source, into: scratch, &io) else { return }
         left -= count
@@ -102,7 +99,9 @@ extension Tunnel {
     ) -> Int? {
         switch io.receive(source.descriptor, into: bytes) {
         case .bytes(let count):
-            if count < bytes.count, source.shortReadDrains, !source.peerEnded { source.isReadable = false }
+            if count < bytes.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {
+                source.isReadable = false
+            }
             return count
         case .wouldBlock:
             source.isReadable = false

@@ -13,18 +13,27 @@ extension Tunnel {
         half.fullReads = 0
     }
 
-    /// Fills an empty pipe from the source; `flush` empties it into the sink.
+    private static func copyForGood(_ half: inout Half, _ resources: inout RelayResources) {
+        half.neverSplices = true
+        leaveSplice(&half, &resources)
+    }
+
+    /// Fills an empty pipe from the source; `flush` empties it into the sink. False when this read has to be a copy.
     ///
     /// EAGAIN from splice(2) means "the socket is empty" or "the pipe is full". The pipe is empty whenever this runs, so
     /// only the first is possible.
     static func splice<IO: StreamIO & ~Copyable>(
         _ half: inout Half, from source: inout Leg, _ resources: inout RelayResources, _ io: inout IO
-    ) {
+    ) -> Bool {
+        if source.sawUrgent {
+            copyForGood(&half, &resources)
+            return false
+        }
         if half.pipe == nil { half.pipe = resources.pipes.borrow() }
         guard let pipe = half.pipe.take() else {
-            // No descriptors left for a pipe: the stream goes on copying.
+            // No pipe to be had: the stream goes on copying.
             leaveSplice(&half, &resources)
-            return
+            return false
         }
         switch io.splice(from: source.descriptor, to: pipe.writeEnd, count: pipe.capacity) {
         case .bytes(let count):
@@ -43,16 +52,19 @@ extension Tunnel {
             let isBulk = half.shortSplices < RelayResources.shortSplicesToCopy
             if !isBulk, resources.splicePolicy == .auto { leaveSplice(&half, &resources) }
         case .ended:
-            half.sourceEnded = true
+            // The end of the stream, or urgent data that splice(2) does not get past when the peer has ended: a read tells.
             resources.pipes.giveBack(pipe, isEmpty: true)
+            copyForGood(&half, &resources)
+            return false
         case .failed(.invalid):
             // This kind of socket cannot be spliced: copy for good.
             resources.pipes.giveBack(pipe, isEmpty: true)
-            half.neverSplices = true
-            leaveSplice(&half, &resources)
+            copyForGood(&half, &resources)
+            return false
         case .failed(let error):
             resources.pipes.giveBack(pipe, isEmpty: true)
             sourceFailed(&half, .socket(error))
         }
+        return true
     }
 }

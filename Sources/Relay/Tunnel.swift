@@ -127,5 +127,6 @@ public struct Tunnel: ~Copyable {
         if !readiness.isDisjoint(with: [.readable, .error, .hangup, .peerEnded]) { leg.isReadable = true }
         if !readiness.isDisjoint(with: [.writable, .error, .hangup]) { leg.isWritable = true }
         if !readiness.isDisjoint(with: [.peerEnded, .hangup, .error]) { leg.peerEnded = true }
+        if readiness.contains(.urgent) { leg.sawUrgent = true }
     }
 }

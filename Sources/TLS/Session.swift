@@ -73,7 +73,9 @@ public struct Session: ~Copyable {
     }
 
     /// Decrypts records from `input` into `plain` until one of them ends. An incomplete record is left in the window
-    /// (detached) or taken in (attached). What was decrypted before a fault is delivered first; the next call throws.
+    /// (detached) or taken in (attached). Detached records are decrypted straight into `plain` when it has 17 bytes more
+    /// room than the record has data; with less room it stops, and a room smaller than any record costs a copy and an
+    /// allocation: pass at least 32 KiB. What was decrypted before a fault is delivered first; the next call throws.
     /// When it throws, the sink may still hold an alert for the peer.
     public mutating func open(
         input: inout CipherWindow, into plain: UnsafeMutableRawBufferPointer, output: inout CipherSink
@@ -134,5 +136,8 @@ public struct Session: ~Copyable {
                 ? "the stream ended inside a record" : "the stream ended without close_notify")
     }
 
-    private var fault: TLSFault { TLSFault(warren_tls_session_fault(raw).pointee) }
+    // Kept out of open and seal: their common path is one call of C.
+    private var fault: TLSFault {
+        @inline(never) get { TLSFault(warren_tls_session_fault(raw).pointee) }
+    }
 }

@@ -29,18 +29,18 @@ public final class TLSContext {
         config.resumption_capacity = UInt32(clamping: policy.resumptionCapacity)
         config.tickets = tickets?.raw
         var fault = warren_tls_fault()
+        let key = identity?.key.bytes
+        config.key = key?.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        config.key_length = key?.count ?? 0
         let made = (identity?.chain ?? []).withUnsafeBufferPointer { chain in
-            (identity?.key ?? []).withUnsafeBufferPointer { key in
-                trust.roots.withUnsafeBufferPointer { roots in
-                    trust.revocations.withUnsafeBufferPointer { revocations in
-                        alpn.withUnsafeBufferPointer { alpn in
-                            (config.chain, config.chain_length) = (chain.baseAddress, chain.count)
-                            (config.key, config.key_length) = (key.baseAddress, key.count)
-                            (config.roots, config.roots_length) = (roots.baseAddress, roots.count)
-                            (config.crls, config.crls_length) = (revocations.baseAddress, revocations.count)
-                            (config.alpn, config.alpn_length) = (alpn.baseAddress, alpn.count)
-                            return warren_tls_context_new(engine.raw, &config, &fault)
-                        }
+            trust.roots.withUnsafeBufferPointer { roots in
+                trust.revocations.withUnsafeBufferPointer { revocations in
+                    alpn.withUnsafeBufferPointer { alpn in
+                        (config.chain, config.chain_length) = (chain.baseAddress, chain.count)
+                        (config.roots, config.roots_length) = (roots.baseAddress, roots.count)
+                        (config.crls, config.crls_length) = (revocations.baseAddress, revocations.count)
+                        (config.alpn, config.alpn_length) = (alpn.baseAddress, alpn.count)
+                        return withExtendedLifetime(identity) { warren_tls_context_new(engine.raw, &config, &fault) }
                     }
                 }
             }

@@ -2,7 +2,8 @@ import CWarren
 
 /// What all TLS sessions of one event loop share: OpenSSL's algorithms fetched once, expanded keys of busy sessions.
 ///
-/// One per loop, used by that loop's thread alone. Contexts keep it alive.
+/// One per loop, used by that loop's thread alone, and given up on it too: OpenSSL keeps random generators per thread and
+/// library context. Contexts keep it alive, sessions keep their context.
 public final class TLSEngine {
     /// Which implementation of AES-GCM seals detached records.
     public enum Accelerator: Sendable {

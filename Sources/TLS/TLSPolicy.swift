@@ -22,34 +22,6 @@ public enum TLSVersion: UInt16, Comparable, Sendable, CustomStringConvertible {
     public var description: String { self == .tls12 ? "TLSv1.2" : "TLSv1.3" }
 }
 
-/// Who we are, as PEM.
-public struct TLSIdentity: Sendable {
-    /// Leaf first, then the intermediates the peer needs, in order.
-    public var chain: [UInt8]
-    /// The leaf's private key, without a passphrase. The caller owns these bytes and wipes them.
-    public var key: [UInt8]
-
-    /// An identity of these PEM texts. Nothing is checked before a context is built from it.
-    public init(chain: [UInt8], key: [UInt8]) {
-        self.chain = chain
-        self.key = key
-    }
-}
-
-/// Whom we believe, as PEM.
-public struct TLSTrust: Sendable {
-    /// Every certificate in here is an anchor.
-    public var roots: [UInt8]
-    /// CRLs; when there are any, each leaf's issuer must have a current one, else its leaves are refused.
-    public var revocations: [UInt8]
-
-    /// Trust in these PEM texts. Nothing is checked before a context is built from it.
-    public init(roots: [UInt8], revocations: [UInt8] = []) {
-        self.roots = roots
-        self.revocations = revocations
-    }
-}
-
 /// How sessions of a context behave.
 public struct TLSPolicy: Sendable {
     /// Who protects records after the handshake.

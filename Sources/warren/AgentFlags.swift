@@ -42,6 +42,13 @@ struct AgentFlags {
 
     private static func endpoint(_ text: String) throws(Flags.Misuse) -> EndpointName {
         var rest = text
+        // A token must not travel in the clear because a scheme was overlooked.
+        let wantsTLS =
+            environment("CONSUL_HTTP_SSL").map { ["1", "t", "T", "true", "TRUE", "True"].contains($0) } ?? false
+        if wantsTLS, !rest.hasPrefix("http://"), !rest.hasPrefix("unix://") {
+            throw Flags.Misuse(
+                description: "CONSUL_HTTP_SSL: HTTPS to the agent is not supported, unset it or give a http:// address")
+        }
         if rest.hasPrefix("https://") {
             throw Flags.Misuse(
                 description: "-http-addr \(text): HTTPS to the agent is not supported, give http:// or unix://")

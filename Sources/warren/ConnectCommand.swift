@@ -5,18 +5,7 @@ import Reactor
 import Sidecar
 
 /// `warren connect proxy`: one sidecar against any Consul-compatible agent.
-func runConnect(_ words: [String]) -> Int32 {
-    guard words.first == "proxy" else {
-        complain(
-            """
-            Usage: warren connect <subcommand> [options]
-
-              proxy    Runs a Connect proxy
-
-              Give -h behind it for its options.
-            """)
-        return ["-h", "-help", "--help"].contains(words.first) ? 0 : 1
-    }
+func runConnectProxy(_ words: [String]) -> Int32 {
     var flags = Flags(
         usage: """
             warren connect proxy [options]
@@ -28,7 +17,7 @@ func runConnect(_ words: [String]) -> Int32 {
               prints counters and tunnels.
             """)
     ConnectFlags.declare(&flags)
-    if let status = flags.parseOrExplain(Array(words.dropFirst())) { return status }
+    if let status = flags.parseOrExplain(words) { return status }
     do throws(Flags.Misuse) {
         return try ConnectFlags.run(flags)
     } catch {

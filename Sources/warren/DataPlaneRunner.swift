@@ -6,24 +6,31 @@ import Reactor
 
 /// Runs data loops from start to drained: the process of `warren relay` and `warren tunnel`.
 enum DataPlaneRunner {
-    /// Descriptors a process needs beside its connections: logs, epolls, eventfds, listeners, pipes, some air.
-    private static let descriptorsBeside = 192
+    /// Descriptors a process needs beside its connections: logs, signals, listeners, some air.
+    private static let descriptorsBeside = 64
+    /// The same for each worker: its epoll, mailbox and spare one, and pipes for bulk.
+    private static let descriptorsEachWorker = 8 + 2 * fewestPipes
+    private static let fewestPipes = 60
+    // A pipe is lent while bytes are in it; streams whose reader is slow keep theirs. 1024 of them hold 1 GiB at most.
+    private static let mostPipes = 1024
 
     /// Serves `route` as `options` say until a signal has ended it; the exit status. `renewal` is asked for the route anew
     /// on SIGHUP and every two seconds; it answers only when something has changed.
     static func run(
         _ command: String, _ options: DataPlaneFlags, _ route: Route, renewal: (any Renewal)? = nil
     ) throws(Flags.Misuse) -> Int32 {
-        let wanted = options.maxConnections * 2 + descriptorsBeside
-        let limit = Limits.descriptors(raisingTo: wanted)
+        let beside = descriptorsBeside + options.workers * descriptorsEachWorker
+        let wanted = options.maxConnections * 2 + beside
+        let limit = Limits.descriptors(raisingTo: wanted + 2 * options.workers * (mostPipes - fewestPipes))
         if limit < wanted {
             throw Flags.Misuse(
                 description:
                     "-max-connections \(options.maxConnections) needs \(wanted) descriptors, but this process may open "
                     + "\(limit): raise the limit (ulimit -n \(wanted)) or give -max-connections "
-                    + "\(max(1, (limit - descriptorsBeside) / 2))")
+                    + "\(max(1, (limit - beside) / 2))")
         }
         var settings = options.loop
+        settings.pipeLimit = min(mostPipes, fewestPipes + (limit - wanted) / 2 / options.workers)
         settings.maxConnections = (options.maxConnections + options.workers - 1) / options.workers
         if settings.maxHandshakesPerSecond > 0 {
             settings.maxHandshakesPerSecond = max(1, settings.maxHandshakesPerSecond / options.workers)

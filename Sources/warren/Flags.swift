@@ -13,12 +13,17 @@ struct Flags {
         let kind: Kind
         let placeholder: String
         let help: String
+        let section: String
     }
 
+    /// The heading of the help text under which flags declared from now on stand.
+    var section = "Options:"
     private let usage: String
     private var names: [String] = []
     private var definitions: [String: Definition] = [:]
     private var values: [String: [String]] = [:]
+    /// Every flag with a value, in the order given.
+    private var given: [(name: String, text: String)] = []
     /// The words behind the flags.
     private(set) var arguments: [String] = []
 
@@ -29,17 +34,20 @@ struct Flags {
 
     /// Declares a flag with one value; given again, the last one counts.
     mutating func value(_ name: String, _ placeholder: String, _ help: String) {
-        declare(name, Definition(kind: .value, placeholder: placeholder, help: help))
+        declare(name, Definition(kind: .value, placeholder: placeholder, help: help, section: section))
     }
 
     /// Declares a flag that may be given several times.
     mutating func list(_ name: String, _ placeholder: String, _ help: String) {
-        declare(name, Definition(kind: .list, placeholder: placeholder, help: help + " May be given several times."))
+        declare(
+            name,
+            Definition(
+                kind: .list, placeholder: placeholder, help: help + " May be given several times.", section: section))
     }
 
     /// Declares a flag that is on or off.
     mutating func toggle(_ name: String, _ help: String) {
-        declare(name, Definition(kind: .toggle, placeholder: "", help: help))
+        declare(name, Definition(kind: .toggle, placeholder: "", help: help, section: section))
     }
 
     private mutating func declare(_ name: String, _ definition: Definition) {
@@ -80,6 +88,7 @@ struct Flags {
                 values[String(name)] = [text]
             } else if let text = attached ?? words.popFirst() {
                 values[String(name), default: []].append(text)
+                given.append((String(name), text))
             } else {
                 throw Misuse(description: "flag needs an argument: -\(name)")
             }
@@ -96,6 +105,11 @@ struct Flags {
 
     /// Every text given for a flag.
     func texts(_ name: String) -> [String] { values[name] ?? [] }
+
+    /// Every text given for any of these flags, in the order of the command line.
+    func texts(ofAny names: String...) -> [String] {
+        given.filter { names.contains($0.name) }.map(\.text)
+    }
 
     /// Whether a toggle is on.
     func isOn(_ name: String) -> Bool {
@@ -138,9 +152,21 @@ struct Flags {
 
     /// The help text, in the structure of Consul's.
     var help: String {
-        var text = "Usage: \(usage)\n\nOptions:\n"
+        var text = "Usage: \(usage)\n"
+        var sections: [String] = []
+        for name in names {
+            if let section = definitions[name]?.section, !sections.contains(section) { sections.append(section) }
+        }
+        for section in sections {
+            text += "\n\(section)\n" + help(of: section)
+        }
+        return text
+    }
+
+    private func help(of section: String) -> String {
+        var text = ""
         for name in names.sorted() {
-            guard let definition = definitions[name] else { continue }
+            guard let definition = definitions[name], definition.section == section else { continue }
             text += "\n  -\(name)\(definition.placeholder.isEmpty ? "" : "=<\(definition.placeholder)>")\n"
             var line = "    "
             for word in definition.help.split(separator: " ") {

@@ -13,7 +13,7 @@ static __thread uint64_t objects __attribute__((tls_model("initial-exec")));
 
 /* retain and release use the calling convention that preserves most registers (SwiftCC's RuntimeCC), so a wrapper written
  * in C has to keep it. */
-#define KEEPING __attribute__((preserve_most))
+#define KEEPING
 
 typedef void *(KEEPING *retain_function)(void *);
 typedef void (KEEPING *release_function)(void *);

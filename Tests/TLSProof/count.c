@@ -1,6 +1,7 @@
 /* Counts allocations by standing in front of the C library's allocator: the program's own definitions of malloc and its
  * kin win over libc's, and pass on to glibc's inner names. Per thread, so that tests running beside each other do not
  * count each other's. */
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
 
 static __thread uint64_t allocations __attribute__((tls_model("initial-exec")));
 static __thread int64_t in_use __attribute__((tls_model("initial-exec")));
@@ -47,6 +49,18 @@ void *realloc(void *old, size_t size) {
 void free(void *memory) {
     if (memory != NULL) in_use -= (int64_t)malloc_usable_size(memory);
     __libc_free(memory);
+}
+
+/* Swift asks for alignments above 16 through one of these two. */
+int posix_memalign(void **result, size_t alignment, size_t size) {
+    allocations++;
+    *result = __libc_memalign(alignment, size);
+    return *result == NULL ? ENOMEM : 0;
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+    allocations++;
+    return __libc_memalign(alignment, size);
 }
 #endif
 

@@ -35,7 +35,9 @@ proof_peer *proof_peer_new(
     SSL_CTX *context = peer->context = SSL_CTX_new(TLS_method());
     SSL_CTX_set_min_proto_version(context, options->version);
     SSL_CTX_set_max_proto_version(context, options->version);
-    if (options->suite != NULL) SSL_CTX_set_ciphersuites(context, options->suite);
+    if (options->suite != NULL && options->version == TLS1_3_VERSION) SSL_CTX_set_ciphersuites(context, options->suite);
+    if (options->suite != NULL && options->version == TLS1_2_VERSION) SSL_CTX_set_cipher_list(context, options->suite);
+    if (options->groups != NULL) SSL_CTX_set1_groups_list(context, options->groups);
     if (options->tickets >= 0) SSL_CTX_set_num_tickets(context, (size_t)options->tickets);
     SSL_CTX_set_options(context, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
     SSL_CTX_set_session_id_context(context, (const unsigned char *)"proof", 5);

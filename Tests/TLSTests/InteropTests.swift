@@ -43,6 +43,58 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", Int32(0)), ("ECDHE-ECDSA-AES256-GCM-SHA384", 0),
+        ("ECDHE-ECDSA-CHACHA20-POLY1305", 0), ("ECDHE-RSA-AES128-GCM-SHA256", 1), ("ECDHE-RSA-AES256-GCM-SHA384", 1),
+        ("ECDHE-RSA-CHACHA20-POLY1305", 1),
+    ]) func oldPeers(suite: String, kind: Int32) throws {
+        let mesh = try Mesh(kind: kind)
+        for weServe in [true, false] {
+            let peer = Peer(
+                server: !weServe, version: .tls12, suite: suite, identity: weServe ? mesh.web : mesh.db, root: mesh.root
+            )
+            let leg = Leg(try Session(context: try weServe ? mesh.server() : mesh.client()))
+            #expect(try peer.shake(with: leg))
+            #expect(leg.cipherName.hasPrefix("TLS_ECDHE_"))
+            try leg.seal([1, 2])
+            #expect(peer.write([3, 4]))
+            try peer.exchange(with: leg)
+            #expect(leg.plain == [3, 4])
+            #expect(peer.read().bytes == [1, 2])
+        }
+    }
+
+    @Test func whatWeDoNotSpeakIsRefused() throws {
+        let mesh = try Mesh()
+        for suite in [
+            "ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-CCM",
+        ] {
+            let peer = Peer(server: false, version: .tls12, suite: suite, identity: mesh.web, root: mesh.root)
+            let leg = Leg(try Session(context: try mesh.server()))
+            #expect { _ = try peer.shake(with: leg) } throws: { ($0 as? TLSFault)?.reason == .nothingInCommon }
+            peer.feed(leg.outgoing)
+            _ = peer.read()
+            #expect(peer.alert == 40)
+        }
+    }
+
+    /// The first key share is not to the server's taste, and the handshake takes one round more.
+    @Test(arguments: ["X448:X25519", "P-384"], [true, false]) func helloRetryRequest(groups: String, weServe: Bool)
+        throws
+    {
+        let mesh = try Mesh()
+        let peer = Peer(server: !weServe, groups: groups, identity: weServe ? mesh.web : mesh.db, root: mesh.root)
+        let leg = Leg(try Session(context: try weServe ? mesh.server(.detached) : mesh.client(.detached)))
+        #expect(try peer.shake(with: leg))
+        #expect(leg.isDetached)
+        #expect(leg.group == (groups == "P-384" ? 24 : 29))
+        try leg.seal([1, 2])
+        #expect(peer.write([3, 4]))
+        try peer.exchange(with: leg)
+        #expect(leg.plain == [3, 4])
+        #expect(peer.read().bytes == [1, 2])
+    }
+
     @Test func alertsAreUnderstoodBothWays() throws {
         let mesh = try Mesh()
         let peer = Peer(server: false, identity: mesh.web, root: mesh.root)

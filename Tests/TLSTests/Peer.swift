@@ -6,16 +6,17 @@ final class Peer {
     let raw: OpaquePointer
 
     init(
-        server: Bool, version: TLSVersion = .tls13, suite: String? = nil, tickets: Int32 = -1, fragment: Int = 0,
-        padding: Int = 0, identity: Authority, root: Authority
+        server: Bool, version: TLSVersion = .tls13, suite: String? = nil, groups: String? = nil, tickets: Int32 = -1,
+        fragment: Int = 0, padding: Int = 0, identity: Authority, root: Authority
     ) {
-        func make(_ suite: UnsafePointer<CChar>?) -> OpaquePointer {
-            var options = proof_peer_options(
-                server: server ? 1 : 0, version: Int32(version.rawValue), suite: suite, tickets: tickets,
-                fragment: fragment, padding: padding)
-            return proof_peer_new(&options, identity.raw, root.raw)
+        raw = (suite ?? "").withCString { suiteName in
+            (groups ?? "").withCString { groupNames in
+                var options = proof_peer_options(
+                    server: server ? 1 : 0, version: Int32(version.rawValue), suite: suite == nil ? nil : suiteName,
+                    groups: groups == nil ? nil : groupNames, tickets: tickets, fragment: fragment, padding: padding)
+                return proof_peer_new(&options, identity.raw, root.raw)
+            }
         }
-        raw = if let suite { suite.withCString { make($0) } } else { make(nil) }
     }
 
     deinit { proof_peer_free(raw) }

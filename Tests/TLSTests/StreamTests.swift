@@ -123,6 +123,36 @@ import Testing
         }
     }
 
+    @Test func anOwedKeyUpdateLeavesWithAnyCall() throws {
+        let mesh = try Mesh()
+        let pair = try Pair(try mesh.client(.detached), try mesh.server(.detached))
+        pair.shake()
+        #expect(pair.client.updateKeys(request: true))
+        #expect(pair.client.owesOutput)
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        try pair.client.call(limit: 0, room: 20) { session, _, sink throws(TLSFault) in
+            _ = try session.seal(nothing, output: &sink)
+        }
+        #expect(pair.client.owesOutput && pair.client.outgoing.isEmpty)
+        try pair.client.call(limit: 0, room: 27) { session, _, sink throws(TLSFault) in
+            _ = try session.seal(nothing, output: &sink)
+        }
+        #expect(!pair.client.owesOutput && pair.client.outgoing.count == 27)
+        carry(pair.client, pair.server)
+        try pair.server.open(room: 0)
+        #expect(pair.server.owesOutput && pair.server.outgoing.isEmpty)
+        try pair.server.seal([5])
+        #expect(!pair.server.owesOutput && pair.server.outgoing.count == 27 + 23)
+        try pair.settle()
+        #expect(pair.client.plain == [5])
+    }
+
+    @Test func theEngineSaysWhatSealsItsRecords() throws {
+        #expect(try TLSEngine(accelerator: .none).recordProtection == "libcrypto")
+        let chosen = try TLSEngine(accelerator: .automatic).recordProtection
+        #expect(chosen == "libcrypto" || chosen.hasPrefix("libIPSec_MB "))
+    }
+
     @Test func ourKeysAreReplacedBeforeTheLimit() throws {
         let mesh = try Mesh(updateAfter: 10)
         let pair = try Pair(try mesh.client(.detached), try mesh.server(.attached))

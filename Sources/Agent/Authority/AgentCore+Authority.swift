@@ -132,7 +132,7 @@ extension AgentCore {
             throw Refusal(500, "error configuring provider: must provide a private key when providing a root cert")
         }
         try Self.check(settings)
-        if settings == authority.settings { return }
+        if settings.sorted() == authority.settings.sorted() { return }
         let isNewKey = !keyText.isEmpty && settings["PrivateKey"] != authority.settings["PrivateKey"]
         let isNewRoot = isNewKey || (settings["RootCert"] != authority.settings["RootCert"] && !keyText.isEmpty)
         authority.settings = settings

@@ -47,8 +47,14 @@ package final class AgentCore {
         package var executable: String
         /// Whether the process runs as root.
         package var isRoot: Bool
+        /// Whether a port that the agent has not given away could be listened on: another agent's sidecar may have it.
+        package var isPortFree: @Sendable (Int) -> Bool
 
-        package init(nodeID: String, executable: String, isRoot: Bool) {
+        package init(
+            nodeID: String, executable: String, isRoot: Bool,
+            isPortFree: @escaping @Sendable (Int) -> Bool = { _ in true }
+        ) {
+            self.isPortFree = isPortFree
             self.nodeID = nodeID
             self.executable = executable
             self.isRoot = isRoot
@@ -73,7 +79,7 @@ package final class AgentCore {
     }
 
     /// A core with nothing registered; `start` fills it.
-    package init(configuration: Configuration, identity: Identity, chance: Chance = .system, index: UInt64 = 0) {
+    package init(configuration: Configuration, identity: Identity, chance: Chance = .unpredictable, index: UInt64 = 0) {
         self.configuration = configuration
         self.identity = identity
         self.chance = chance
@@ -133,8 +139,10 @@ package final class AgentCore {
         let next = index + 1
         guard change(&catalog, next) else { return false }
         index = next
+        let sawChecks = catalog.touched.contains(.checks)
         touched.formUnion(catalog.touched)
         catalog.touched = []
+        if sawChecks && !local.remoteAliases.isEmpty { refreshRemoteAliases(now: now) }
         return true
     }
 

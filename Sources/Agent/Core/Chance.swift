@@ -6,7 +6,7 @@ package enum Chance: RandomNumberGenerator, Sendable {
     case seeded(SplitMix64)
 
     /// The system's generator.
-    package static var system: Chance { .system(SystemRandomNumberGenerator()) }
+    package static var unpredictable: Chance { .system(SystemRandomNumberGenerator()) }
 
     package mutating func next() -> UInt64 {
         switch self {

@@ -75,6 +75,4 @@ package enum Persisted: Sendable, Hashable {
     case intention(id: String, [UInt8]?)
     /// The certificate authority's state.
     case authority([UInt8])
-    /// A config entry as JSON.
-    case configEntry(kind: String, name: String, [UInt8]?)
 }

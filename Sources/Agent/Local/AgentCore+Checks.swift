@@ -30,7 +30,10 @@ extension AgentCore {
         }
         local.checks[id] = check
         local.checkIDs[definition.serviceID, default: []].insert(id)
-        if type == .alias { local.aliases[definition.aliasService, default: []].insert(id) }
+        if type == .alias {
+            local.aliases[definition.aliasService, default: []].insert(id)
+            if isRemote(definition) { local.remoteAliases.insert(id) }
+        }
         noteCritical(id, now: now)
         publishCheck(id)
         start(id, check, now: now)
@@ -98,6 +101,7 @@ extension AgentCore {
             local.checkIDs[check.definition.serviceID] = nil
         }
         if check.type == .alias {
+            local.remoteAliases.remove(id)
             local.aliases[check.definition.aliasService]?.remove(id)
             if local.aliases[check.definition.aliasService]?.isEmpty == true {
                 local.aliases[check.definition.aliasService] = nil
@@ -210,21 +214,42 @@ extension AgentCore {
         for id in ids.sorted() { refreshAlias(id, now: now) }
     }
 
+    private func isRemote(_ definition: CheckDefinition) -> Bool {
+        !definition.aliasNode.isEmpty && definition.aliasNode.lowercased() != configuration.nodeName.lowercased()
+    }
+
+    /// Brings the checks that mirror other nodes up to date with the catalog.
+    func refreshRemoteAliases(now: Now) {
+        for id in local.remoteAliases.sorted() { refreshAlias(id, now: now) }
+    }
+
+    /// What an alias mirrors: name, status and output of each check of its service and of the node that has it.
+    private func mirrored(by alias: LocalCheck, id: String) -> [(name: String, status: CheckStatus, output: String)] {
+        let target = alias.definition.aliasService
+        if isRemote(alias.definition) {
+            let checks = catalog.checks(ofNode: alias.definition.aliasNode)
+            return checks.filter { $0.serviceID.isEmpty || $0.serviceID == target }.map {
+                ($0.name, $0.status, $0.output)
+            }
+        }
+        var checks = local.checks(of: "")
+        if !target.isEmpty { checks += local.checks(of: target) }
+        // Aliases do not mirror aliases of the node: two of them would keep each other critical for ever.
+        return checks.filter { other, check in
+            other != id && !(check.type == .alias && check.definition.serviceID.isEmpty)
+        }.map { ($0.check.definition.name, $0.check.status, $0.check.output) }
+    }
+
     private func refreshAlias(_ id: String, now: Now) {
         guard let alias = local.checks[id] else { return }
-        let target = alias.definition.aliasService
         var status = CheckStatus.passing
         var output = "No checks found."
-        var mirrored = local.checks(of: "")
-        if !target.isEmpty { mirrored += local.checks(of: target) }
-        // Aliases do not mirror aliases of the node: two of them would keep each other critical for ever.
-        for (other, check) in mirrored
-        where other != id && !(check.type == .alias && check.definition.serviceID.isEmpty) {
+        for check in mirrored(by: alias, id: id) {
             if check.status == .passing {
                 if status == .passing { output = "All checks passing." }
             } else if check.status > status {
                 status = check.status
-                output = "Aliased check \"\(check.definition.name)\" failing: \(check.output)"
+                output = "Aliased check \"\(check.name)\" failing: \(check.output)"
             }
         }
         setStatus(id, status, output, now: now)

@@ -45,6 +45,9 @@ extension AgentCore {
         }
         for item in items {
             for check in item.checks {
+                if source == .file, !check.args.isEmpty, configuration.scriptChecks == .off {
+                    throw RegistrationError(Self.scriptsDisabled)
+                }
                 if let problem = check.problem() {
                     throw RegistrationError("Failed to validate checks for service \"\(service.id)\": \(problem)")
                 }
@@ -52,6 +55,10 @@ extension AgentCore {
         }
         return Registration(items: items)
     }
+
+    static let scriptsDisabled =
+        "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or "
+        + "'enable_local_script_checks' to true"
 
     private func local(_ definition: ServiceDefinition, source: Source, token: String) -> LocalService {
         LocalService(definition: definition, source: source, token: token)
@@ -148,7 +155,7 @@ extension AgentCore {
         var taken = Set(local.services.values.map(\.definition.port))
         taken.formUnion(local.proxyPorts.values)
         if range.sidecarMin > 0, range.sidecarMin <= range.sidecarMax {
-            for port in range.sidecarMin...range.sidecarMax where !taken.contains(port) {
+            for port in range.sidecarMin...range.sidecarMax where !taken.contains(port) && identity.isPortFree(port) {
                 local.proxyPorts[id] = port
                 return port
             }
@@ -202,7 +209,8 @@ extension AgentCore {
         proxy.localServiceAddress = application?.host ?? "127.0.0.1"
         proxy.localServicePort = application?.port ?? target.port
         // The same settings in the form that 1.3 and later ask for, so that any sidecar can take over.
-        let own = Set(["bind_port", "bind_address", "local_service_address", "upstreams"])
+        // bind_address and bind_port stay among the settings: they say where the sidecar listens.
+        let own = Set(["local_service_address", "upstreams"])
         proxy.config = Object(config.members.filter { !own.contains($0.key) })
         proxy.upstreams = Self.upstreams(config["upstreams"])
         service.proxy = proxy
@@ -236,8 +244,10 @@ extension AgentCore {
         let range = configuration.ports
         let taken = Set(local.proxyPorts.values).union(local.services.values.map(\.definition.port))
         if range.proxyMin > 0, range.proxyMin <= range.proxyMax {
-            let free = (range.proxyMin...range.proxyMax).filter { !taken.contains($0) }
-            if let port = free.randomElement(using: &chance) {
+            var free = (range.proxyMin...range.proxyMax).filter { !taken.contains($0) }
+            while let place = free.indices.randomElement(using: &chance) {
+                let port = free.remove(at: place)
+                guard identity.isPortFree(port) else { continue }
                 local.proxyPorts[id] = port
                 return port
             }
@@ -298,7 +308,11 @@ extension AgentCore {
 
     private func put(_ service: LocalService) {
         let id = service.definition.id
-        local.services[id] = service
+        if let old = local.services.updateValue(service, forKey: id), old.definition == service.definition,
+            old.managed?.config == service.managed?.config, old.managed?.command == service.managed?.command
+        {
+            return
+        }
         touched.insert(.localService(id))
         commit { catalog, index in
             catalog.put(ServiceRecord(node: configuration.nodeName, definition: service.definition), index: index)

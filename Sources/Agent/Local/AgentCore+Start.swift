@@ -7,7 +7,7 @@ extension AgentCore {
     static let ownHealth = "serfHealth"
 
     /// The address other machines reach this node by.
-    var advertiseAddress: String {
+    package var advertiseAddress: String {
         if !configuration.advertiseAddress.isEmpty { return configuration.advertiseAddress }
         let bind = configuration.bindAddress
         return bind == "0.0.0.0" || bind == "::" || bind.isEmpty ? "127.0.0.1" : bind
@@ -74,6 +74,9 @@ extension AgentCore {
             }
         }
         for check in configuration.checks {
+            if !check.args.isEmpty && configuration.scriptChecks == .off {
+                throw StartError(description: "Failed to register check '\(check.name)': \(Self.scriptsDisabled)")
+            }
             if let problem = check.problem() {
                 throw StartError(description: "Failed to register check '\(check.name)': \(problem)")
             }

@@ -57,6 +57,8 @@ struct LocalState: Sendable {
     var checkIDs: [String: Set<String>] = [:]
     /// Alias checks by the service id they mirror, so that a change finds them.
     var aliases: [String: Set<String>] = [:]
+    /// Alias checks that mirror another node, whose checks only the catalog knows.
+    var remoteAliases: Set<String> = []
     /// The sidecars the agent runs, by proxy id.
     var sidecars: [String: SidecarSpec] = [:]
     /// Ports given to managed proxies, kept for their next registration.

@@ -74,9 +74,14 @@ int warren_pidfd_open(int pid);
 int warren_pidfd_reap(int descriptor);
 int warren_pidfd_signal(int descriptor, int signal);
 
+/* memfd_create(2), close-on-exec: a file without a name, for bytes that a child reads. */
+int warren_memory_file(const char *name);
+
 /* A child: argv and environment end with NULL; stdin is /dev/null, stdout and stderr are the given descriptors (kept when
- * negative); new_session as setsid(2). Returns the pid. */
-int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int new_session,
+ * negative). Traits: a session of its own (setsid(2)); SIGTERM when the thread that calls this ends (PR_SET_PDEATHSIG,
+ * prctl(2)). Returns the pid. */
+enum { WARREN_SPAWN_SESSION = 1, WARREN_SPAWN_BOUND = 2 };
+int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int traits,
                  const char *directory);
 
 /* clock_gettime(2), CLOCK_MONOTONIC and CLOCK_REALTIME, in nanoseconds. */

@@ -97,6 +97,12 @@ void warren_tls_engine_set_time(warren_tls_engine *engine, int64_t now);
 /* "libcrypto" or "libIPSec_MB 1.3.0 (VAES)": what seals AES-GCM records of detached sessions. */
 const char *warren_tls_engine_aead(const warren_tls_engine *engine);
 
+/* OpenSSL_version(3): the release of the library that runs, "OpenSSL 3.0.x ...". */
+const char *warren_openssl_version(void);
+
+/* OPENSSL_cleanse(3): a wipe that no compiler removes. NULL is fine. */
+void warren_tls_wipe(void *bytes, size_t count);
+
 /* --- ticket keys (RFC 5077 section 4 construction: AES-256-CBC, HMAC-SHA-256) ----------------------------------- */
 
 warren_tls_tickets *warren_tls_tickets_new(void);

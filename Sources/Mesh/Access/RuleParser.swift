@@ -39,7 +39,7 @@ struct RuleParser {
     private mutating func body(until end: RuleLexer.Token, depth: Int) throws(AccessRuleError) -> RuleTree {
         guard depth < Self.depthLimit else { throw lexer.fault("nested too deeply") }
         let line = lexer.line
-        var items: [(name: String, value: RuleTree)] = []
+        var items: [RuleTree.Item] = []
         while token != end {
             guard let name = plain else {
                 throw lexer.fault(token == .end ? "a closing brace is missing" : "a name is expected here")
@@ -64,7 +64,7 @@ struct RuleParser {
         case .text(let label):
             guard depth < Self.depthLimit else { throw lexer.fault("nested too deeply") }
             try advance()
-            return .object([(label, try item(line: line, depth: depth + 1))], line: line)
+            return .object([RuleTree.Item(name: label, value: try item(line: line, depth: depth + 1))], line: line)
         default:
             throw lexer.fault("\"=\", a label or \"{\" is expected here")
         }
@@ -107,10 +107,10 @@ struct RuleParser {
     /// Adds an item; blocks of one name with other labels are put together, anything else twice is refused, since which
     /// of two rules should hold cannot be known.
     private static func add(
-        _ name: String, _ value: RuleTree, to items: inout [(name: String, value: RuleTree)]
+        _ name: String, _ value: RuleTree, to items: inout [RuleTree.Item]
     ) throws(AccessRuleError) {
         guard let place = items.firstIndex(where: { $0.name.hasSameBytes(as: name) }) else {
-            items.append((name, value))
+            items.append(RuleTree.Item(name: name, value: value))
             return
         }
         guard case .object(var known, let line) = items[place].value, case .object(let more, _) = value else {

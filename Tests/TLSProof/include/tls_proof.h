@@ -39,7 +39,8 @@ typedef struct proof_peer proof_peer;
 
 typedef struct proof_peer_options {
     int server, version;         /* 0x0303, 0x0304 */
-    const char *suite;           /* TLS 1.3 suite name, NULL the default */
+    const char *suite;           /* suite as OpenSSL names it for that version, NULL the default */
+    const char *groups;          /* SSL_set1_groups_list, NULL the default */
     int tickets;                 /* server: how many, -1 default */
     size_t fragment;             /* SSL_set_max_send_fragment, 0 default */
     size_t padding;              /* SSL_set_block_padding, 0 none */

@@ -1,0 +1,113 @@
+import Agent
+import Kernel
+import Mesh
+import Reactor
+import Store
+
+/// What the agent knows from its last life, and where it keeps what its next one shall know.
+///
+/// The index is kept ahead: the store holds a number that no answer has reached yet, so that a change without a record (a
+/// check's status) costs no write and an agent that was killed still goes on above every index a client has seen.
+package final class Keeper {
+    /// The node's id.
+    package let nodeID: String
+    /// What an earlier agent kept.
+    let kept: [Persisted]
+    private let store: any Store
+    /// No answer carries an index above this one before a higher one is kept.
+    private var reserved: UInt64
+    private var last: UInt64
+
+    /// How far ahead the index is kept; so many changes share one write.
+    private static let stride: UInt64 = 4096
+
+    /// A keeper over a store, which it closes.
+    package init(nodeID: String, store: any Store) throws(AgentFault) {
+        self.nodeID = nodeID
+        self.store = store
+        do throws(StoreError) {
+            let contents = try store.load()
+            kept = [.index(contents.index)] + contents.records.compactMap(Persisted.init)
+            reserved = contents.index
+            last = contents.index
+        } catch {
+            throw AgentFault(error.description)
+        }
+    }
+
+    /// Keeps records and the index; `done` is called on the loop once both are safe, at once if there is nothing to keep,
+    /// with what went wrong if they are not safe.
+    func keep(_ records: [Persisted], index: UInt64, on loop: ControlLoop, done: @escaping (String?) -> Void) {
+        var batch = StoreBatch()
+        last = max(last, index)
+        if index > reserved {
+            reserved = index + Self.stride
+            batch.index = reserved
+        } else if records.isEmpty {
+            done(nil)
+            return
+        }
+        for record in records { record.add(to: &batch) }
+        let answer = Answer(give: done)
+        let handle = loop.handle
+        store.commit(batch) { result in
+            let problem: String?
+            switch result {
+            case .success: problem = nil
+            case .failure(let error): problem = "the change is in force but not stored: \(error)"
+            }
+            handle.execute { answer.give(problem) }
+        }
+    }
+
+    /// Writes what is still to be written and lets go of the store.
+    package func close() {
+        if reserved > last { store.commit(StoreBatch(index: last)) { _ in } }
+        store.close()
+    }
+
+    /// Carries a loop-bound closure past the store's thread, which only hands it back.
+    private struct Answer: @unchecked Sendable {
+        let give: (String?) -> Void
+    }
+}
+
+@available(*, unavailable)
+extension Keeper: Sendable {}
+
+extension Persisted {
+    /// What a record stands for; nothing for a kind this agent does not know.
+    init?(_ record: StoreRecord) {
+        switch record.kind {
+        case "service": self = .service(id: record.key, record.value)
+        case "check": self = .check(id: record.key, record.value)
+        case "check-state": self = .checkState(id: record.key, record.value)
+        case "sidecar": self = .sidecar(id: record.key, record.value)
+        case "intention": self = .intention(id: record.key, record.value)
+        case "authority": self = .authority(record.value)
+        default: return nil
+        }
+    }
+
+    /// Adds what this says to a batch; the last word on a record counts.
+    func add(to batch: inout StoreBatch) {
+        func set(_ kind: String, _ key: String, _ value: [UInt8]?) {
+            batch.puts.removeAll { $0.kind == kind && $0.key == key }
+            batch.deletes.removeAll { $0.kind == kind && $0.key == key }
+            if let value {
+                batch.puts.append(StoreRecord(kind: kind, key: key, value: value))
+            } else {
+                batch.deletes.append(StoreKey(kind: kind, key: key))
+            }
+        }
+        switch self {
+        case .service(let id, let bytes): set("service", id, bytes)
+        case .check(let id, let bytes): set("check", id, bytes)
+        case .checkState(let id, let bytes): set("check-state", id, bytes)
+        case .sidecar(let id, let bytes): set("sidecar", id, bytes)
+        case .intention(let id, let bytes): set("intention", id, bytes)
+        case .authority(let bytes): set("authority", "built-in", bytes)
+        case .index(let value): batch.index = max(batch.index ?? 0, value)
+        }
+    }
+}

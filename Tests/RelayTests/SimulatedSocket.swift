@@ -1,0 +1,220 @@
+import Kernel
+
+/// The bytes all simulated peers send: each stream starts somewhere else in one random block.
+enum Pattern {
+    private static let period = 1 << 18
+    private static let length = period + 2 << 20
+    nonisolated(unsafe) private static let bytes: UnsafeMutableRawPointer = {
+        let block = UnsafeMutableRawPointer.allocate(byteCount: length, alignment: 64)
+        var random = Random(seed: 42)
+        for offset in stride(from: 0, to: period, by: 8) {
+            block.storeBytes(of: random.next(), toByteOffset: offset, as: UInt64.self)
+        }
+        var filled = period
+        while filled < length {
+            let count = min(period, length - filled)
+            (block + filled).copyMemory(from: block, byteCount: count)
+            filled += count
+        }
+        return block
+    }()
+
+    /// `count` bytes, at most 2 MiB, of the stream that starts at `start`, from its `offset` on.
+    static func slice(_ start: Int, _ offset: Int, _ count: Int) -> UnsafeRawBufferPointer {
+        precondition(count <= length - period)
+        return UnsafeRawBufferPointer(start: bytes + (start + offset) % period, count: count)
+    }
+}
+
+/// The kernel's side of one socket: what has arrived from the peer, what still fits towards it, and whether epoll owes an
+/// edge. Edge rules are the kernel's: an arrival owes one; space owes one only after a refused or short send, and only once
+/// a third of the buffer is free (sk_stream_is_writeable).
+final class SimulatedSocket {
+    let name: String
+    let isUnix: Bool
+    let cannotSplice: Bool
+
+    // From the peer.
+    let streamStart: Int
+    let total: Int
+    let receiveCapacity: Int
+    /// Where urgent data stands: recv(2) stops there once, splice(2) never gets past.
+    var mark: Int?
+    var arrived = 0
+    var taken = 0
+    var finArrived = false
+
+    // Towards the peer.
+    let expectedStart: Int
+    let sendCapacity: Int
+    var queued = 0
+    var received = 0
+    var isShut = false
+    var isRefusing = false
+
+    // Death.
+    var error: Errno?
+    var errorTold = false
+
+    var edgeOwed = true
+
+    init(
+        name: String, isUnix: Bool, cannotSplice: Bool, streamStart: Int, total: Int, expectedStart: Int,
+        receiveCapacity: Int, sendCapacity: Int, mark: Int?
+    ) {
+        self.name = name
+        self.isUnix = isUnix
+        self.cannotSplice = cannotSplice
+        self.streamStart = streamStart
+        self.total = total
+        self.expectedStart = expectedStart
+        self.receiveCapacity = receiveCapacity
+        self.sendCapacity = sendCapacity
+        self.mark = mark
+    }
+
+    var isDead: Bool { error != nil }
+    var inbox: Int { arrived - taken }
+    var space: Int { sendCapacity - queued }
+    /// Whether poll(2) would say so now.
+    var isReadable: Bool { inbox > 0 || finArrived || isDead }
+    var isWritable: Bool { isDead || space * 3 >= sendCapacity }
+    var markIsAhead: Bool { mark.map { taken <= $0 && $0 <= arrived } ?? false }
+
+    /// What epoll says with an edge: everything that is true now.
+    var readiness: Readiness {
+        var bits: Readiness = []
+        if isReadable { bits.insert(.readable) }
+        if isWritable { bits.insert(.writable) }
+        if finArrived || isDead { bits.insert(.peerEnded) }
+        if isDead { bits.formUnion([.error, .hangup]) }
+        if finArrived, isShut { bits.insert(.hangup) }
+        if markIsAhead { bits.insert(.urgent) }
+        return bits
+    }
+
+    // The peer acts.
+
+    var canSend: Bool { !isDead && arrived < total && inbox < receiveCapacity }
+    var canFinish: Bool { !isDead && arrived == total && !finArrived }
+    var canDrain: Bool { !isDead && queued > 0 }
+
+    func peerSends(_ count: Int) {
+        arrived += min(count, total - arrived, receiveCapacity - inbox)
+        edgeOwed = true
+    }
+
+    func peerFinishes() {
+        finArrived = true
+        edgeOwed = true
+    }
+
+    func peerDrains(_ count: Int) {
+        queued -= min(count, queued)
+        if isRefusing, isWritable {
+            isRefusing = false
+            edgeOwed = true
+        }
+    }
+
+    func dies(_ error: Errno, loses inboxIsLost: Bool) {
+        guard !isDead else { return }
+        self.error = error
+        if inboxIsLost { arrived = taken }
+        queued = 0
+        isRefusing = false
+        edgeOwed = true
+    }
+
+    // The relay acts.
+
+    /// How many bytes may be taken in one read, the urgent mark considered.
+    private func readable(_ limit: Int) -> Int {
+        guard let mark, taken < mark, mark < arrived else { return min(limit, inbox) }
+        return min(limit, mark - taken)
+    }
+
+    /// What a read comes to when no byte is there.
+    private func nothing() -> Moved {
+        if let error, !errorTold {
+            errorTold = true
+            return .failed(error)
+        }
+        return finArrived || isDead ? .ended : .wouldBlock
+    }
+
+    func receive(_ bytes: UnsafeMutableRawBufferPointer, atMost limit: Int) -> Moved {
+        let count = readable(min(bytes.count, limit))
+        guard count > 0 else { return nothing() }
+        bytes.copyMemory(from: Pattern.slice(streamStart, taken, count))
+        taken += count
+        if let mark, taken > mark { self.mark = nil }
+        return .bytes(count)
+    }
+
+    /// `into` writes to the pipe and says how much it took.
+    func spliceOut(atMost limit: Int, _ into: (UnsafeRawBufferPointer) -> Int) -> Moved {
+        if cannotSplice { return .failed(.invalid) }
+        if markIsAhead, mark == taken, inbox > 0 { return finArrived || isDead ? .ended : .wouldBlock }
+        let count = readable(limit)
+        guard count > 0 else { return nothing() }
+        let moved = into(Pattern.slice(streamStart, taken, count))
+        guard moved > 0 else { return .wouldBlock }
+        taken += moved
+        return .bytes(moved)
+    }
+
+    /// Room for a write of `count`, or what refuses it.
+    private func room(_ count: Int) -> (Int, Moved?) {
+        if let error {
+            defer { errorTold = true }
+            return (0, .failed(errorTold ? .brokenPipe : error))
+        }
+        guard space > 0 else {
+            isRefusing = true
+            return (0, .wouldBlock)
+        }
+        return (min(count, space), nil)
+    }
+
+    /// Takes bytes from the relay; `fault` hears of bytes that are not the ones expected.
+    func send(_ bytes: UnsafeRawBufferPointer, atMost limit: Int, fault: (String) -> Void) -> Moved {
+        let (count, refusal) = room(min(bytes.count, limit))
+        if let refusal { return refusal }
+        accept(UnsafeRawBufferPointer(rebasing: bytes[..<count]), fault)
+        if count < bytes.count {
+            isRefusing = true
+            // A short send with room left owes its edge at once.
+            if isWritable {
+                isRefusing = false
+                edgeOwed = true
+            }
+        }
+        return .bytes(count)
+    }
+
+    /// `from` reads from the pipe into the buffer and says how much there was.
+    func spliceIn(
+        atMost limit: Int, fault: (String) -> Void, _ from: (UnsafeMutableRawBufferPointer) -> Int
+    ) -> Moved {
+        let (count, refusal) = room(limit)
+        if let refusal { return refusal }
+        return withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { buffer in
+            let moved = from(buffer)
+            guard moved > 0 else {
+                fault("\(name): splice from an empty pipe")
+                return .wouldBlock
+            }
+            accept(UnsafeRawBufferPointer(rebasing: buffer[..<moved]), fault)
+            return .bytes(moved)
+        }
+    }
+
+    private func accept(_ bytes: UnsafeRawBufferPointer, _ fault: (String) -> Void) {
+        if isShut { fault("\(name): bytes after the end was said") }
+        let expected = Pattern.slice(expectedStart, received, bytes.count)
+        if !bytes.elementsEqual(expected) { fault("\(name): other bytes than were sent, at \(received)") }
+        received += bytes.count
+        queued += bytes.count
+    }
+}
