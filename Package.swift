@@ -41,7 +41,7 @@ let package = Package(
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
         room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
-        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        proof(of: "Agent", ["HTTP", "JSON", "Kernel", "Mesh", "PKI"]),
         room(
             "AgentShell",
             ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
@@ -77,13 +77,9 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .target(
-            name: "EngineProof", path: "Tests/EngineProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
-        ),
         proof(of: "Kernel"),
         proof(of: "Reactor", ["Kernel"]),
-        proof(of: "Relay", ["Kernel", "EngineProof", "TLSProof"]),
+        proof(of: "Relay", ["Kernel"]),
         proof(of: "Log", ["Kernel"]),
         proof(of: "Proxy", ["Kernel"]),
         proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),

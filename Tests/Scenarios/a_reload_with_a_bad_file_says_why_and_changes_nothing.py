@@ -18,10 +18,10 @@ def run():
         assert agent.get("/v1/agent/services")["service2"]["Port"] == 8083
 
         agent.write("data.json", {"data_dir": "/var/lib/warren"})
-        assert agent.succeeds("validate", str(agent.folder)) == "Configuration is valid!\n"
-        assert agent.succeeds("validate", "-quiet", str(agent.folder)) == ""
+        assert agent.succeeds("validate", str(agent.configuration)) == "Configuration is valid!\n"
+        assert agent.succeeds("validate", "-quiet", str(agent.configuration)) == ""
         agent.write("service2.json", {"service": {"name": "service2", "colour": "red"}})
-        bad = command("validate", "-quiet", str(agent.folder))
+        bad = command("validate", "-quiet", str(agent.configuration))
         assert bad.status == 1 and "service2.json" in bad.stderr and "invalid config key service.colour" in bad.stderr, bad
-        hcl = command("validate", "-config-format=hcl", str(agent.folder))
+        hcl = command("validate", "-config-format=hcl", str(agent.configuration))
         assert hcl.status == 1 and "only json" in hcl.stderr, hcl

@@ -58,6 +58,13 @@ package struct SidecarSpec: Sendable, Hashable {
     package var command: [String]
     /// The token the sidecar shows to the agent.
     package var token: String
+
+    /// A specification of these parts.
+    package init(id: String, command: [String], token: String) {
+        self.id = id
+        self.command = command
+        self.token = token
+    }
 }
 
 /// What outlives the process.

@@ -21,14 +21,12 @@ package struct Configuration: Sendable, Hashable {
     package var logLevel = "INFO"
     package var logsJSON = false
     package var pidFile = ""
-    package var isUIEnabled = false
     package var scriptChecks = ScriptChecks.off
     package var discardsCheckOutput = false
     package var checkUpdateInterval = Duration.seconds(300)
     package var checkOutputMaxSize = 4096
     package var leavesOnTerminate: Bool?
     package var skipsLeaveOnInterrupt: Bool?
-    package var leaveDrainTime = Duration.seconds(5)
     package var defaultQueryTime = Duration.seconds(300)
     package var maxQueryTime = Duration.seconds(600)
     package var connect = ConnectSettings()
@@ -40,8 +38,6 @@ package struct Configuration: Sendable, Hashable {
     package var metricsPrefix = "consul"
     package var services: [ServiceDefinition] = []
     package var checks: [CheckDefinition] = []
-    /// `config_entries.bootstrap`, each as written.
-    package var configEntries: [Value] = []
     /// Sentences about keys that are accepted and change nothing here.
     package var remarks: [String] = []
 
@@ -64,7 +60,6 @@ package struct Ports: Sendable, Hashable {
     package var http = 8500
     package var https = -1
     package var dns = 8600
-    package var grpc = -1
     package var serfLAN = 8301
     package var serfWAN = 8302
     package var server = 8300
@@ -98,6 +93,7 @@ package struct AccessSettings: Sendable, Hashable {
     package var isEnabled = false
     /// "allow" or "deny".
     package var defaultPolicy = "allow"
+    package var downPolicy = "extend-cache"
     /// Tokens by what they are for: "master", "agent", "agent_master", "default", "replication".
     package var tokens: [String: String] = [:]
     /// Ours: tokens with rules, since there is no endpoint to create them.

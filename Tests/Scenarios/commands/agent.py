@@ -2,14 +2,12 @@
 
 import contextlib
 import http.server
-import json
 import os
-import pathlib
 import subprocess
 import threading
-import urllib.request
 
-from support import DEADLINE, Warren, binary, folder, free_port, until
+import agents
+from support import DEADLINE, binary, folder
 
 # Two services with sidecars, as the recorded agents had them. Nobody starts the sidecars, whose ports are not ours to take;
 # so that nothing is critical, their checks follow the services.
@@ -49,42 +47,21 @@ def command(*words, address=None, stdin=b"", cwd=None, **more):
         [binary(), *words], input=stdin, capture_output=True, cwd=cwd, env=environment(**more), timeout=DEADLINE))
 
 
-class Agent:
-    """A `warren agent -dev` on a free port, with these configuration files."""
+class Agent(agents.Agent):
+    """A `warren agent -dev` with these configuration files, in a folder that goes with it."""
 
     def __init__(self, files=None):
         self.files = WALKTHROUGH if files is None else files
 
     def __enter__(self):
-        with contextlib.ExitStack() as stack:
-            self.folder = pathlib.Path(stack.enter_context(folder()))
-            for name, content in self.files.items():
-                self.write(name, content)
-            self.address = f"127.0.0.1:{free_port()}"
-            self.process = stack.enter_context(Warren(
-                "-dev", "-node", "node1", "-advertise", "127.0.0.1", "-http-port", self.address.split(":")[1],
-                "-dns-port", "0", "-config-dir", self.folder, command="agent", wait=False))
-            until(self._answers, "the agent answers")
-            self.stack = stack.pop_all()
-        return self
+        self.stack = contextlib.ExitStack()
+        super().__init__(self.stack.enter_context(folder()), self.files, "-node", "node1")
+        self.address = f"127.0.0.1:{self.http}"
+        return super().__enter__()
 
     def __exit__(self, *words):
-        return self.stack.__exit__(*words)
-
-    def _answers(self):
-        assert self.process.process.poll() is None, "the agent ended:\n" + "\n".join(
-            self.process.output + self.process.log)
-        try:
-            return self.get("/v1/status/leader")
-        except OSError:
-            return None
-
-    def write(self, name, content):
-        (self.folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
-
-    def get(self, path):
-        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=DEADLINE) as answer:
-            return json.load(answer)
+        with self.stack:
+            super().__exit__(*words)
 
     def run(self, *words, **options):
         return command(*words, address=self.address, **options)
