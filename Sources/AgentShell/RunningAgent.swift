@@ -84,9 +84,10 @@ package final class RunningAgent {
         } catch {
             throw AgentFault(error.description)
         }
-        for (key, port) in [("ports.https", configuration.ports.https), ("ports.grpc", configuration.ports.grpc)]
-        where port > 0 {
-            log.write(.warn, "agent: \(key) is \(port), but this agent speaks plain HTTP only: nothing listens there")
+        if configuration.ports.https > 0 {
+            log.write(
+                .warn,
+                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there")
         }
         for remark in configuration.remarks { log.write(.info, "agent: \(remark)") }
         if !sidecars.folder.isLasting {
