@@ -62,6 +62,7 @@ let package = Package(
         room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
+        proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Mesh", "Proxy", "TLS"]),
         .target(
             name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
             cSettings: [
