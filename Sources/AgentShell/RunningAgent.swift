@@ -27,6 +27,7 @@ package final class RunningAgent {
     let keeper: Keeper
     let sidecars: SidecarSupervisor
     private let gzip = GzipEncoder()
+    private let claims = PortClaims()
     private(set) var server: Server!
     private(set) var checks: CheckRunner!
     /// Requests that wait for a change, by the core's name for them.
@@ -53,7 +54,8 @@ package final class RunningAgent {
         core = AgentCore(
             configuration: configuration,
             identity: AgentCore.Identity(
-                nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0, isPortFree: Self.isPortFree))
+                nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0),
+            claimPort: { [claims] in claims.take($0) })
         sidecars = SidecarSupervisor(on: loop, folder: scratch, log: log)
         var options = ServerOptions()
         options.connectionsPerClient = Self.connectionsPerClient(configuration)
@@ -82,9 +84,10 @@ package final class RunningAgent {
         } catch {
             throw AgentFault(error.description)
         }
-        for (key, port) in [("ports.https", configuration.ports.https), ("ports.grpc", configuration.ports.grpc)]
-        where port > 0 {
-            log.write(.warn, "agent: \(key) is \(port), but this agent speaks plain HTTP only: nothing listens there")
+        if configuration.ports.https > 0 {
+            log.write(
+                .warn,
+                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there")
         }
         for remark in configuration.remarks { log.write(.info, "agent: \(remark)") }
         if !sidecars.folder.isLasting {
@@ -130,17 +133,6 @@ package final class RunningAgent {
             default: ""
             }
         return "Failed to start server: \(fault)\(hint)"
-    }
-
-    /// Whether nobody listens on a port, on any address of this machine.
-    private static func isPortFree(_ port: Int) -> Bool {
-        guard let number = UInt16(exactly: port) else { return false }
-        do throws(Errno) {
-            _ = try Socket.listen(on: SocketAddress(ipv4: (0, 0, 0, 0), port: number))
-            return true
-        } catch {
-            return false
-        }
     }
 
     /// Consul's limit keeps one client from taking every connection. Sidecars of this machine share one address and

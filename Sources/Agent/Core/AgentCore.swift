@@ -22,6 +22,8 @@ package final class AgentCore {
     package internal(set) var index: UInt64
     /// Tokens of sidecars that ran before this process began, by proxy id, so that they are adopted and not replaced.
     var keptTokens: [String: String] = [:]
+    /// What an earlier process last saw of checks that need the outside, by check id, until they are registered again.
+    var keptResults: [String: KeptResult] = [:]
     /// What changed since the waiters were last looked at.
     var touched: Set<Watch> = []
     private var effects: [Effect] = []
@@ -47,14 +49,8 @@ package final class AgentCore {
         package var executable: String
         /// Whether the process runs as root.
         package var isRoot: Bool
-        /// Whether a port that the agent has not given away could be listened on: another agent's sidecar may have it.
-        package var isPortFree: @Sendable (Int) -> Bool
 
-        package init(
-            nodeID: String, executable: String, isRoot: Bool,
-            isPortFree: @escaping @Sendable (Int) -> Bool = { _ in true }
-        ) {
-            self.isPortFree = isPortFree
+        package init(nodeID: String, executable: String, isRoot: Bool) {
             self.nodeID = nodeID
             self.executable = executable
             self.isRoot = isRoot
@@ -78,8 +74,15 @@ package final class AgentCore {
         case roots
     }
 
+    /// Claims a port for a sidecar; false when somebody else on this machine has it, another agent's sidecar perhaps.
+    let claimPort: (Int) -> Bool
+
     /// A core with nothing registered; `start` fills it.
-    package init(configuration: Configuration, identity: Identity, chance: Chance = .unpredictable, index: UInt64 = 0) {
+    package init(
+        configuration: Configuration, identity: Identity, chance: Chance = .unpredictable, index: UInt64 = 0,
+        claimPort: @escaping (Int) -> Bool = { _ in true }
+    ) {
+        self.claimPort = claimPort
         self.configuration = configuration
         self.identity = identity
         self.chance = chance

@@ -22,7 +22,10 @@ extension AgentCore {
         var check = LocalCheck(
             definition: definition, type: type, source: source, status: .critical,
             generation: local.nextGeneration())
-        if let status = CheckStatus(rawValue: definition.status) {
+        let isKept = type.needsOutside && takeKeptResult(of: id, into: &check)
+        if isKept {
+            // What was seen last counts more than what the definition begins with.
+        } else if let status = CheckStatus(rawValue: definition.status) {
             check.status = status
         } else if let old {
             check.status = old.status
@@ -36,18 +39,19 @@ extension AgentCore {
         }
         noteCritical(id, now: now)
         publishCheck(id)
-        start(id, check, now: now)
+        start(id, check, isKept: isKept, now: now)
         refreshAliases(of: definition.serviceID, now: now)
     }
 
-    private func start(_ id: String, _ check: LocalCheck, now: Now) {
+    private func start(_ id: String, _ check: LocalCheck, isKept: Bool, now: Now) {
         let definition = check.definition
         let interval = max(definition.interval, .seconds(1))
         let limit = definition.outputMaxSize > 0 ? definition.outputMaxSize : configuration.checkOutputMaxSize
         func run(_ kind: CheckRun.Kind, longest: Duration) {
             let timeout = definition.timeout > .zero ? definition.timeout : min(longest, interval)
             // Spread over the interval, so that a thousand checks of one file do not run at the same moment.
-            let delay = chance.jitter(below: interval)
+            // A kept result may be old: it is looked at within a second.
+            let delay = chance.jitter(below: isKept ? .seconds(1) : interval)
             emit(
                 .startCheck(
                     id: id, generation: check.generation,
@@ -88,6 +92,9 @@ extension AgentCore {
         if check.source == .api {
             emit(.persist(.check(id: id, nil)))
             if check.type == .ttl { emit(.persist(.checkState(id: id, nil))) }
+        }
+        if check.type.needsOutside, !configuration.dataDirectory.isEmpty {
+            emit(.persist(.checkState(id: id, nil)))
         }
         if let now { refreshAliases(of: check.definition.serviceID, now: now) }
         log(.info, "agent: Deregistered check: check=\(id)")
@@ -188,6 +195,7 @@ extension AgentCore {
             return
         }
         deadlines.forget(.output(id))
+        if old.status != status { keepResult(of: id) }
         publishCheck(id)
         refreshAliases(of: old.definition.serviceID, now: now)
     }

@@ -155,7 +155,7 @@ extension AgentCore {
         var taken = Set(local.services.values.map(\.definition.port))
         taken.formUnion(local.proxyPorts.values)
         if range.sidecarMin > 0, range.sidecarMin <= range.sidecarMax {
-            for port in range.sidecarMin...range.sidecarMax where !taken.contains(port) && identity.isPortFree(port) {
+            for port in range.sidecarMin...range.sidecarMax where !taken.contains(port) && claimPort(port) {
                 local.proxyPorts[id] = port
                 return port
             }
@@ -247,7 +247,7 @@ extension AgentCore {
             var free = (range.proxyMin...range.proxyMax).filter { !taken.contains($0) }
             while let place = free.indices.randomElement(using: &chance) {
                 let port = free.remove(at: place)
-                guard identity.isPortFree(port) else { continue }
+                guard claimPort(port) else { continue }
                 local.proxyPorts[id] = port
                 return port
             }
