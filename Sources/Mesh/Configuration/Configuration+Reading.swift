@@ -138,6 +138,7 @@ extension Configuration {
         keys.int("ports", "http") { ports.http = $0 }
         keys.int("ports", "https") { ports.https = $0 }
         keys.int("ports", "dns") { ports.dns = $0 }
+        keys.int("ports", "grpc") { ports.grpc = $0 }
         keys.int("ports", "serf_lan") { ports.serfLAN = $0 }
         keys.int("ports", "serf_wan") { ports.serfWAN = $0 }
         keys.int("ports", "server") { ports.server = $0 }

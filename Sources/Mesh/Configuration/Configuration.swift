@@ -60,6 +60,7 @@ package struct Ports: Sendable, Hashable {
     package var http = 8500
     package var https = -1
     package var dns = 8600
+    package var grpc = -1
     package var serfLAN = 8301
     package var serfWAN = 8302
     package var server = 8300
