@@ -89,9 +89,10 @@ package final class RunningAgent {
         } catch {
             throw AgentFault(error.description)
         }
-        for (key, port) in [("ports.https", configuration.ports.https), ("ports.grpc", configuration.ports.grpc)]
-        where port > 0 {
-            log.write(.warn, "agent: \(key) is \(port), but this agent speaks plain HTTP only: nothing listens there")
+        if configuration.ports.https > 0 {
+            log.write(
+                .warn,
+                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there")
         }
         if !configuration.recursors.isEmpty {
             log.write(.warn, "agent: recursors are not asked: names outside \(configuration.domain) are refused")

@@ -33,6 +33,7 @@ struct Comparison {
         "CreateIndex", "ModifyIndex", "ContentHash", "SerialNumber", "SigningKeyID", "CertPEM", "PrivateKeyPEM",
         "RootCert", "NotBefore", "NotAfter", "ValidAfter", "ValidBefore", "CreatedAt", "UpdatedAt", "Version", "build",
         "version", "Timestamp", "ActiveRootID", "Command", "raft_version", "bootstrap", "Output", "check_ttls",
+        "EnableUI",
         "check_monitors", "checks", "services",
     ])
 

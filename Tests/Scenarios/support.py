@@ -187,6 +187,11 @@ class Warren:
         with open(f"/proc/{self.pid}/status") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
+    def holds_its_runtime(self):
+        """Whether Swift's runtime is linked into the binary, where nothing can stand in front of it."""
+        with open(f"/proc/{self.pid}/maps") as maps:
+            return "libswiftCore" not in maps.read()
+
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()

@@ -202,7 +202,7 @@ package final class AgentCore {
             if let ticket { return .park(ticket) }
             let ticket = waiters.makeTicket()
             waiters.park(call, as: ticket, on: watches)
-            var wait = min(patience.duration, configuration.maxQueryTime)
+            var wait = patience.duration
             if patience.isJittered { wait += chance.jitter(below: wait / 16) }
             deadlines.set(.waiter(ticket), at: call.now.advanced(by: wait).ticks)
             return .park(ticket)

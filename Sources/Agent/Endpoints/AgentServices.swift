@@ -37,7 +37,7 @@ enum AgentServices {
         let datacenter = core.configuration.datacenter
         let hash = contentHash(ServiceShape.agent(core.shown(service), datacenter: datacenter))
         if let known = call.target["hash"], !known.isEmpty, known == hash, !call.isExpired {
-            return .wait([.localService(call.rest)], Patience(duration: options.patience))
+            return .wait([.localService(call.rest)], Patience(duration: options.patience(core.configuration)))
         }
         let shape = ServiceShape.agent(core.shown(service), datacenter: datacenter, contentHash: hash)
         return .answer(.json(shape, headers: [HeaderField("X-Consul-Contenthash", hash)]))

@@ -287,10 +287,7 @@ extension AgentCore {
     func carryOut(_ registration: Registration, replacesChecks: Bool = false, now: Now) {
         guard let main = registration.items.first else { return }
         let derived = Set(registration.items.dropFirst().map(\.service.definition.id))
-        for (id, service) in local.services where service.parent == main.service.definition.id && !derived.contains(id)
-        {
-            removeService(id)
-        }
+        for id in local.children[main.service.definition.id] ?? [] where !derived.contains(id) { removeService(id) }
         for item in registration.items {
             put(item.service)
             let id = item.service.definition.id
@@ -308,6 +305,7 @@ extension AgentCore {
 
     private func put(_ service: LocalService) {
         let id = service.definition.id
+        if let parent = service.parent { local.children[parent, default: []].insert(id) }
         if let old = local.services.updateValue(service, forKey: id), old.definition == service.definition,
             old.managed?.config == service.managed?.config, old.managed?.command == service.managed?.command
         {
@@ -323,9 +321,13 @@ extension AgentCore {
     /// Removes a service, its checks, and what was derived from it.
     func removeService(_ id: String) {
         guard let service = local.services[id] else { return }
-        for (child, other) in local.services where other.parent == id { removeService(child) }
+        for child in local.children[id] ?? [] { removeService(child) }
         for (check, _) in local.checks(of: id) { removeCheck(check) }
         local.services[id] = nil
+        if let parent = service.parent {
+            local.children[parent]?.remove(id)
+            if local.children[parent]?.isEmpty == true { local.children[parent] = nil }
+        }
         touched.insert(.localService(id))
         stopSidecar(id)
         commit { catalog, index in catalog.removeService(node: configuration.nodeName, id: id, index: index) }

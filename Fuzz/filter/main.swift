@@ -1,0 +1,13 @@
+// Whatever expression comes, it is read or refused in bounded time and stack, and what is read can be asked.
+// Build and run: swiftc -O -parse-as-library -sanitize=fuzzer,address -package-name warren Sources/JSON/*.swift
+// Sources/Agent/Filter/*.swift Fuzz/filter/main.swift -o fuzz-filter && ./fuzz-filter -max_len=512 Fuzz/filter/corpus
+// (all in one module, so the "import JSON" lines are taken out first: see script/fuzz)
+
+@_cdecl("LLVMFuzzerTestOneInput")
+func fuzz(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    let text = String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+    let item: Value = ["Service": "web", "Tags": ["a"], "Meta": ["k": "v"], "Port": 80]
+    if let filter = try? Filter(text, for: .service) { _ = filter.accepts(item) }
+    if let pattern = Pattern(text) { _ = pattern.matches("the quick brown fox") }
+    return 0
+}
