@@ -59,7 +59,7 @@ package final class RunningAgent {
             identity: AgentCore.Identity(
                 nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0),
             claimPort: { [claims] in claims.take($0) })
-        responder = DNSResponder(settings: Self.settings(configuration))
+        responder = DNSResponder(settings: core.dnsSettings)
         sidecars = SidecarSupervisor(on: loop, folder: scratch, log: log)
         var options = ServerOptions()
         options.connectionsPerClient = Self.connectionsPerClient(configuration)
@@ -92,7 +92,8 @@ package final class RunningAgent {
         if configuration.ports.https > 0 {
             log.write(
                 .warn,
-                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there")
+                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there"
+            )
         }
         if !configuration.recursors.isEmpty {
             log.write(.warn, "agent: recursors are not asked: names outside \(configuration.domain) are refused")
@@ -113,6 +114,7 @@ package final class RunningAgent {
     package func close() {
         server.close()
         names.close()
+        for address in httpAddresses where address.isUnix { unlink(address.host) }
     }
 
     // MARK: Listening

@@ -41,7 +41,8 @@ final class AgentConnection {
         _ method: String, _ path: String, body: [UInt8], timeout: Nanoseconds,
         _ done: @escaping (Result<Response, ClientFault>) -> Void
     ) -> ClientCall {
-        var headers = HeaderFields([HeaderField("Host", name)])
+        // The client knows what Host says of the server, also of one on a unix socket.
+        var headers = HeaderFields()
         if !token.isEmpty { headers.append("X-Consul-Token", token) }
         return client.send(
             Request(method: method, target: path, headers: headers, body: body), to: server, timeout: timeout, done)

@@ -49,7 +49,10 @@ extension AgentCore: DNSCatalog {
 
     package func service(at address: DNSAddress) -> String? {
         for node in catalog.allNodes where maySee(node) {
-            for service in catalog.services(ofNode: node.name) where DNSAddress(service.definition.address) == address {
+            for service in catalog.services(ofNode: node.name)
+            where DNSAddress(service.definition.address) == address
+                && anonymous?.allows(.serviceRead(service.definition.name)) ?? false
+            {
                 return service.definition.name
             }
         }
