@@ -33,6 +33,10 @@ package final class AgentCore {
     var intentions = IntentionTable()
     /// Who may do what; made anew from the configuration when a token changes.
     var access = AccessControl.off
+    /// Config entries by kind and name.
+    var entries: [ConfigEntryKind: [String: ConfigEntry]] = [:]
+    /// The index of the last change of these.
+    var entriesIndex: UInt64 = 0
     var authority: CertificateAuthority?
     /// The leaves handed out, by service.
     var leaves: [String: Leaf] = [:]
