@@ -44,8 +44,8 @@ let package = Package(
         proof(of: "Agent", ["DNS", "HTTP", "JSON", "Kernel", "Mesh", "PKI"]),
         room(
             "AgentShell",
-            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
-        proof(of: "AgentShell", ["Agent", "HTTP", "HTTPTransport", "JSON", "Mesh", "Reactor", "Kernel", "Log", "Store"]),
+            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store", "DNS", "CWarren"]),
+        proof(of: "AgentShell", ["Agent", "Mesh", "Reactor", "Kernel", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
@@ -62,6 +62,7 @@ let package = Package(
         room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
+        proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Mesh", "Proxy", "TLS"]),
         .target(
             name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
             cSettings: [

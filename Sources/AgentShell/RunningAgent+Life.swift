@@ -101,6 +101,7 @@ extension RunningAgent {
     }
 
     private func closeServers() {
+        names.close()
         for address in httpAddresses {
             log.write(.info, "agent: Stopping server: address=\(address) network=tcp protocol=http")
         }

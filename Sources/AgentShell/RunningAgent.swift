@@ -1,4 +1,5 @@
 import Agent
+import DNS
 import Glibc
 import Gzip
 import HTTP
@@ -30,6 +31,8 @@ package final class RunningAgent {
     private let claims = PortClaims()
     private(set) var server: Server!
     private(set) var checks: CheckRunner!
+    private(set) var names: DNSServer!
+    let responder: DNSResponder
     /// Requests that wait for a change, by the core's name for them.
     var parked: [Ticket: Responder] = [:]
     var alarm: ControlLoop.ActionID?
@@ -56,12 +59,14 @@ package final class RunningAgent {
             identity: AgentCore.Identity(
                 nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0),
             claimPort: { [claims] in claims.take($0) })
+        responder = DNSResponder(settings: Self.settings(configuration))
         sidecars = SidecarSupervisor(on: loop, folder: scratch, log: log)
         var options = ServerOptions()
         options.connectionsPerClient = Self.connectionsPerClient(configuration)
         server = Server(
             on: loop, options: options, compress: { [gzip] in gzip.compressed($0) },
             handler: { [unowned self] request, responder in take(request, responder) })
+        names = DNSServer(on: loop) { [unowned self] query, transport in answer(query, transport) }
         checks = CheckRunner(on: loop) { [unowned self] id, generation, status, output in
             core.checkResult(id: id, generation: generation, status: status, output: output, now: now)
             pump()
@@ -89,6 +94,9 @@ package final class RunningAgent {
                 .warn,
                 "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there")
         }
+        if !configuration.recursors.isEmpty {
+            log.write(.warn, "agent: recursors are not asked: names outside \(configuration.domain) are refused")
+        }
         for remark in configuration.remarks { log.write(.info, "agent: \(remark)") }
         if !sidecars.folder.isLasting {
             log.write(
@@ -101,9 +109,10 @@ package final class RunningAgent {
         log.write(.info, "agent: Consul agent running!")
     }
 
-    /// Lets go of the ports after a failed start.
+    /// Lets go of the ports, if that has not happened yet.
     package func close() {
         server.close()
+        names.close()
     }
 
     // MARK: Listening
@@ -116,23 +125,27 @@ package final class RunningAgent {
             do throws(ListenFault) {
                 httpAddresses.append(try server.listen(on: address))
             } catch {
-                throw AgentFault(Self.sentence(error, key: "ports.http", flag: "-http-port"))
+                throw AgentFault(
+                    Self.sentence("HTTP", address, error.cause, key: "ports.http", flag: "-http-port"))
             }
             let kind = address.isUnix ? "unix" : "tcp"
             log.write(.info, "agent: Starting server: address=\(address) network=\(kind) protocol=http")
         }
+        try listenForNames()
     }
 
-    static func sentence(_ fault: ListenFault, key: String, flag: String) -> String {
+    static func sentence(
+        _ what: String, _ address: SocketAddress, _ cause: Errno, key: String, flag: String
+    ) -> String {
         let hint =
-            switch fault.cause {
+            switch cause {
             case .addressInUse:
                 ": another process listens there, perhaps another agent; stop it or choose another port (\(flag), \(key))"
             case .accessDenied: ": this user may not listen there; choose a port above 1023 (\(flag), \(key))"
             case .addressNotAvailable: ": this machine has no such address (-client, client_addr)"
             default: ""
             }
-        return "Failed to start server: \(fault)\(hint)"
+        return "Failed to start \(what) server: cannot listen on \(address): \(cause)\(hint)"
     }
 
     /// Consul's limit keeps one client from taking every connection. Sidecars of this machine share one address and

@@ -24,7 +24,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import (  # noqa: E402,F401
-    DEADLINE, FULL, Server, Warren, answer_after_end, connect, digest, echo, folder, free_port, many_descriptors, payload,
+    DEADLINE, FULL, Server, Warren, answer_after_end, binary, connect, digest, echo, folder, free_port, many_descriptors, payload,
     read_all, read_exactly, refused, reset, until, was_reset)
 
 SKIPPED = 77
