@@ -155,14 +155,17 @@ enum AgentServices {
 }
 
 extension AgentCore {
-    /// A service as it is shown: one with a 1.2 managed proxy shows the mode and command in effect.
+    /// A service as it is shown: a proxy with the settings of proxy-defaults under its own, a service with a 1.2 managed
+    /// proxy with the mode and command in effect.
     func shown(_ service: LocalService) -> LocalService {
-        guard service.definition.managedProxy != nil,
-            let managed = local.services[service.definition.id + "-proxy"]?.managed
-        else { return service }
         var shown = service
-        shown.definition.managedProxy?.execMode = managed.execMode
-        shown.definition.managedProxy?.command = managed.command
+        shown.definition = withProxyDefaults(service.definition)
+        if service.definition.managedProxy != nil,
+            let managed = local.services[service.definition.id + "-proxy"]?.managed
+        {
+            shown.definition.managedProxy?.execMode = managed.execMode
+            shown.definition.managedProxy?.command = managed.command
+        }
         return shown
     }
 
