@@ -123,8 +123,6 @@ extension Sidecar {
                 for name in followers.keys where name.hasPrefix("upstream ") {
                     followers.removeValue(forKey: name)?.cancel()
                 }
-                    followers.removeValue(forKey: $0)?.cancel()
-                }
                 followUpstreams(definition.upstreams)
             }
         }
