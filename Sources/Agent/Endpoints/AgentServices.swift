@@ -46,7 +46,7 @@ enum AgentServices {
     @Sendable static func register(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         let body = try call.body()
         var reader = DefinitionReader(.api)
-        var definition = try core.decoded(body, in: &reader) { (reader, value) throws(DefinitionError) in
+        var definition = try core.decoded(body, in: &reader) { (reader, value) throws(DefinitionFault) in
             try reader.service(value)
         }
         guard !definition.name.isEmpty else { throw Refusal(400, "Missing service name") }
@@ -172,10 +172,10 @@ extension AgentCore {
     /// Reads a definition from a body, or refuses it in the words of Consul's decoder.
     func decoded<T>(
         _ body: Value, in reader: inout DefinitionReader,
-        _ read: (inout DefinitionReader, Reader) throws(DefinitionError) -> T
+        _ read: (inout DefinitionReader, Reader) throws(DefinitionFault) -> T
     ) throws(Refusal) -> T {
         let result: T
-        do throws(DefinitionError) {
+        do throws(DefinitionFault) {
             result = try read(&reader, Reader(body))
         } catch {
             switch error {
