@@ -160,7 +160,7 @@ extension Sidecar {
         let question: Value = [
             "Target": .string(service), "ClientCertURI": .string(nobody.description), "ClientCertSerial": "00",
         ]
-        agent.put("/v1/agent/connect/authorize", question) { [weak self] result in
+        agent.post("/v1/agent/connect/authorize", question) { [weak self] result in
             guard let self, !isDraining else { return }
             if case .success(let response) = result, response.status == 200,
                 let value = try? AgentAnswers.parse(response), let allowed = value["Authorized"]?.bool
