@@ -40,12 +40,15 @@ let package = Package(
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
-        room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
-        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        room("Agent", ["DNS", "HTTP", "JSON", "Mesh", "PKI"]),
+        proof(of: "Agent", ["DNS", "HTTP", "JSON", "Kernel", "Mesh", "PKI"]),
         room(
             "AgentShell",
-            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
-        proof(of: "AgentShell", ["Agent", "HTTP", "HTTPTransport", "JSON", "Mesh", "Reactor", "Kernel", "Log", "Store"]),
+            [
+                "Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store",
+                "DNS", "CWarren",
+            ]),
+        proof(of: "AgentShell", ["Agent", "Mesh", "Reactor", "Kernel", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
@@ -62,6 +65,7 @@ let package = Package(
         room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
+        proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Mesh", "Proxy", "TLS"]),
         .target(
             name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
             cSettings: [
@@ -87,6 +91,11 @@ let package = Package(
         .executableTarget(
             name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",
             swiftSettings: house),
-        .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(
+            name: "warren",
+            dependencies: [
+                "AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP",
+                "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren",
+            ], swiftSettings: house),
     ]
 )

@@ -108,7 +108,9 @@ final class Simulation {
             faults += kernel.faults
         }
         for lane in lanes { close(lane) }
-        if resources.buffers.lentBytes != 0 { faults.append("\(resources.buffers.lentBytes) bytes of blocks not given back") }
+        if resources.buffers.lentBytes != 0 {
+            faults.append("\(resources.buffers.lentBytes) bytes of blocks not given back")
+        }
         if resources.pipes.lent != 0 { faults.append("\(resources.pipes.lent) pipes not given back") }
         return faults
     }
@@ -210,7 +212,9 @@ final class Simulation {
         where undelivered > max(block, pipeCapacity) {
             faults.append("\(undelivered) bytes held: \(describe(lane))")
         }
-        if resources.buffers.lentBytes > 2 * block * lanes.count { faults.append("more than a block for each direction") }
+        if resources.buffers.lentBytes > 2 * block * lanes.count {
+            faults.append("more than a block for each direction")
+        }
         if resources.pipes.lent > 2 * lanes.count { faults.append("more than a pipe for each direction") }
         // One read or one pipe may start inside the budget and end outside; what waited before is flushed in any case.
         let most = UInt64(budget + 2 * max(block, pipeCapacity))

@@ -1,0 +1,251 @@
+"""How each figure is taken. A measure answers a dictionary of figures, or raises LoadFailure with the reason."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from . import load
+from .load import LoadFailure
+from .processes import resident_bytes
+
+
+class Bench:
+    """What measures need of a run: the generator, the length of a window, and what was found before."""
+
+    def __init__(self, binary, seconds, site):
+        self.binary = binary
+        self.seconds = seconds
+        self.site = site
+        #: Requests a second at saturation, by (topology, candidate): what latency rows take their rates from.
+        self.saturation = {}
+
+    def run(self, entry, groups, watch=(), seconds=None, **settings):
+        report = load.run(self.binary, entry, groups, seconds=seconds or self.seconds, watch=watch, **settings)
+        if report["interrupted"]:
+            raise LoadFailure("the load generator was interrupted")
+        return report
+
+
+def cpu(report):
+    """CPU seconds of the watched processes within the window: user and system."""
+    return (sum(process["user_s"] for process in report["watched"]),
+            sum(process["system_s"] for process in report["watched"]))
+
+
+def refuse_failures(group):
+    """A row whose connections broke has no figure."""
+    if group["failures"]:
+        reasons = "; ".join(f"{count} x {reason}" for reason, count in group["failure_reasons"].items())
+        raise LoadFailure(f"connections failed: {reasons}")
+
+
+def per_unit(report, count, names, factor):
+    """CPU in all and apart, for each of `count` units; nothing without a process to watch (the direct path)."""
+    if not report["watched"]:
+        return {}
+    user, system = cpu(report)
+    return {names[0]: (user + system) / count * factor, names[1]: user / count * factor,
+            names[2]: system / count * factor}
+
+
+PER_REQUEST = ("cpu_us_per_request", "cpu_user_us_per_request", "cpu_system_us_per_request")
+PER_GB = ("cpu_s_per_gb", "cpu_user_s_per_gb", "cpu_system_s_per_gb")
+
+
+def percentiles(group, names=("p50", "p90", "p99", "p99_9", "max")):
+    if not group["latency"]:
+        raise LoadFailure("nothing was answered within the window")
+    return {f"{name}_us": group["latency"][f"{name}_us"] for name in names}
+
+
+def bulk(bench, row, entry, pids):
+    streams, direction = row.settings["streams"], row.settings["direction"]
+    # Buffers of 64 streams hold some hundred megabytes until they are full.
+    report = bench.run(entry, [f"bulk,count={streams},direction={direction}"], pids,
+                       warmup=0.3 if streams < 64 else 1.0)
+    group = report["groups"][0]
+    refuse_failures(group)
+    if group["bytes"] == 0:
+        raise LoadFailure("no byte came through within the window")
+    return {**per_unit(report, group["bytes"], PER_GB, 1e9), "gbit_per_s": group["gbit_per_s"], "jain": group["jain"]}
+
+
+def request(bench, row, entry, pids):
+    groups = [f"request,count={row.settings['connections']},bytes={row.settings['bytes']}"]
+    if row.settings.get("idle"):
+        groups.append(f"hold,count={row.settings['idle']}")
+    report = bench.run(entry, groups, pids, patience=180)
+    return _requests(report)
+
+
+def _requests(report):
+    group = report["groups"][0]
+    refuse_failures(group)
+    if group["requests"] == 0:
+        raise LoadFailure("nothing was answered within the window")
+    return {**per_unit(report, group["requests"], PER_REQUEST, 1e6), "requests_per_s": group["requests_per_s"],
+            **percentiles(group)}
+
+
+def connect(bench, row, entry, pids):
+    return _requests(bench.run(
+        entry, [f"connect,count={row.settings['connections']},bytes={row.settings['bytes']}"], pids))
+
+
+def latency(bench, row, entry, pids, rate):
+    report = bench.run(entry, [f"request,count={row.settings['connections']},bytes={row.settings['bytes']},rate={rate}"],
+                       pids)
+    group = report["groups"][0]
+    refuse_failures(group)
+    figures = {**per_unit(report, max(1, group["requests"]), PER_REQUEST, 1e6), **percentiles(group), "rate": rate}
+    if group["lag"]:
+        figures["lag_p99_us"] = group["lag"]["p99_us"]
+    figures["unsent"] = group["unsent"] + group["unanswered"]
+    return figures
+
+
+def idle(bench, row, deployment):
+    """A fresh deployment's memory: with none, with so many tunnels, and after they closed."""
+    count = row.settings["connections"]
+    # The first tunnel builds what all share.
+    bench.run(deployment.entry, ["request,count=1"], seconds=0.05, warmup=0)
+    time.sleep(0.3)
+    before = {role: resident_bytes(deployment.pids(role)) for role in deployment.roles}
+    held = load.Load(bench.binary, deployment.entry, [f"hold,count={count}"], seconds=3600, patience=180)
+    try:
+        held.wait_ready()
+        time.sleep(1.0)
+        during = {role: resident_bytes(deployment.pids(role)) for role in deployment.roles}
+        report = held.end_early()
+    except BaseException:
+        held.stop()
+        raise
+    refuse_failures(report["groups"][0])
+    time.sleep(1.5)
+    after = {role: resident_bytes(deployment.pids(role)) for role in deployment.roles}
+    figures = {
+        "rss_mb": sum(before.values()) / 1e6,
+        "rss_after_mb": sum(after.values()) / 1e6,
+        "kb_per_tunnel": (sum(during.values()) - sum(before.values())) / count / 1024,
+    }
+    figures["kb_per_tunnel_per_hop"] = figures["kb_per_tunnel"] / len(before)
+    for role in before:
+        figures[f"kb_per_tunnel_{role}"] = (during[role] - before[role]) / count / 1024
+    return figures
+
+
+def counted_syscalls(bench, deployment, groups):
+    """System calls of all processes of a deployment while `groups` ran, and the generator's report."""
+    trace = bench.site.directory / "strace.txt"
+    words = ["strace", "-f", "-c", "-o", str(trace)]
+    pids = deployment.pids()
+    for pid in pids:
+        words += ["-p", str(pid)]
+    tracer = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              start_new_session=True)
+    try:
+        end = time.monotonic() + 5
+        while not all(traced(pid) for pid in pids):
+            if tracer.poll() is not None or time.monotonic() > end:
+                message = tracer.stderr.read().decode().strip() if tracer.poll() is not None else "no answer"
+                raise LoadFailure(f"strace cannot attach: {message.splitlines()[-1] if message else 'no reason given'}")
+            time.sleep(0.02)
+        report = bench.run(deployment.entry, groups, seconds=min(1.0, bench.seconds), warmup=0.1)
+    finally:
+        if tracer.poll() is None:
+            tracer.send_signal(signal.SIGINT)
+            try:
+                tracer.wait(10)
+            except subprocess.TimeoutExpired:
+                tracer.kill()
+                tracer.wait()
+        tracer.stderr.close()
+    return count_calls(trace.read_text()), report
+
+
+def traced(pid):
+    try:
+        return re.search(r"^TracerPid:\s+[1-9]", Path(f"/proc/{pid}/status").read_text(), re.M) is not None
+    except OSError:
+        return False
+
+
+def count_calls(summary):
+    """The calls in a summary of strace -c: of each line the fourth column, above the total."""
+    total = 0
+    for line in summary.splitlines():
+        fields = line.split()
+        if len(fields) >= 5 and re.fullmatch(r"[\d.]+", fields[0]) and fields[-1] != "total":
+            total += int(fields[3])
+    return total
+
+
+def syscalls(bench, row, deployment):
+    if not shutil.which("strace"):
+        raise LoadFailure("strace is missing: apt-get install strace")
+    count = row.settings["connections"]
+    figures = {}
+    calls, report = counted_syscalls(bench, deployment, [f"request,count={count}"])
+    figures["syscalls_per_request"] = calls / max(1, report["groups"][0]["total_requests"])
+    calls, report = counted_syscalls(bench, deployment, ["connect,count=16"])
+    figures["syscalls_per_connection"] = calls / max(1, report["groups"][0]["total_requests"])
+    calls, report = counted_syscalls(bench, deployment, ["bulk,count=1,direction=to"])
+    figures["syscalls_per_mb"] = calls / max(1, report["groups"][0]["total_bytes"]) * 1e6
+    return figures
+
+
+def mix(bench, row, entry, pids):
+    report = bench.run(entry, [f"request,count={row.settings['mice']}",
+                               f"bulk,count={row.settings['elephants']},direction=from"], pids)
+    mice, elephants = report["groups"]
+    refuse_failures(mice)
+    refuse_failures(elephants)
+    found = percentiles(mice)
+    return {"mice_p50_us": found["p50_us"], "mice_p99_us": found["p99_us"], "gbit_per_s": elephants["gbit_per_s"]}
+
+
+def slow(bench, row, deployment):
+    """What a proxy keeps for readers who lag behind, and what a fast stream beside them still gets."""
+    bench.run(deployment.entry, ["request,count=1"], seconds=0.05, warmup=0)
+    time.sleep(0.3)
+    before = resident_bytes(deployment.pids())
+    held = load.Load(
+        bench.binary, deployment.entry,
+        [f"bulk,count={row.settings['slow']},direction=from,read-rate={row.settings['rate']}",
+         "bulk,count=1,direction=from"], seconds=bench.seconds, warmup=0.5, watch=deployment.pids())
+    try:
+        held.wait_ready()
+        time.sleep(0.5 + bench.seconds * 0.8)
+        during = resident_bytes(deployment.pids())
+        report = held.finish()
+    except BaseException:
+        held.stop()
+        raise
+    refuse_failures(report["groups"][1])
+    return {"growth_mb": (during - before) / 1e6, "gbit_per_s": report["groups"][1]["gbit_per_s"]}
+
+
+def converge(bench, row, deployment, kill):
+    """`kill` ends the second target; the time from then to the last planned request that failed or took 100 ms."""
+    running = load.Load(
+        bench.binary, deployment.entry, [f"connect,count=400,rate={row.settings['rate']}"], seconds=4.0, warmup=0.5,
+        patience=2.0)
+    try:
+        running.wait_ready()
+        time.sleep(1.5)
+        killed = time.monotonic_ns()
+        kill()
+        report = running.finish()
+    except BaseException:
+        running.stop()
+        raise
+    group = report["groups"][0]
+    late = [event["planned_ns"] for event in group.get("failure_times", [])] + [
+        event["planned_ns"] for event in group["slow"]]
+    # Ones from before the death, answered late because of it, count as "at once".
+    last = max([planned for planned in late if planned >= killed], default=killed)
+    return {"converge_ms": (last - killed) / 1e6, "failed": group["failures"]}

@@ -1,0 +1,239 @@
+"""Tests of what needs no proxy: configuration files, sums, verdicts and drawings.
+
+PYTHONPATH=Benchmarks python3 -m unittest discover -s Benchmarks/harness/tests -t Benchmarks
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+from harness import candidates, catalog, charts, measures, micro, render, results
+from harness.processes import Ports, StartFailure, Supervisor, is_listening
+
+
+def row(samples, measure="bulk", bars=(), **more):
+    record = {"name": "relay-x", "topology": "relay", "measure": measure, "title": "X <1>", "workers": 1, "resumed": True,
+              "settings": {"streams": 1, "direction": "to"}, "samples": {}, "errors": {}, "bars": list(bars), **more}
+    for name, numbers in samples.items():
+        record["samples"][name] = [{"repetition": n, "cpu_s_per_gb": value} for n, value in enumerate(numbers)]
+    return record
+
+
+def data(*rows, **more):
+    return {"format": 1, "started": "2026-01-02T03:04:05+00:00", "mode": "short", "seconds": 2, "repetitions": 3,
+            "complete": True, "ended_because": "came to its end", "checks": [], "rows": list(rows), "candidates": [
+                {"name": "warren", "status": "measured", "version": "1.0", "reason": ""},
+                {"name": "envoy", "status": "missing", "version": "", "reason": "not found; get it"}],
+            "machine": {"cpu": "CPU", "cores": 2, "memory_bytes": 2**34, "system": "Debian", "kernel": "6", "commit": "c" * 40,
+                        "modified": False, "load_before": 0.1}, **more}
+
+
+class Configuration(unittest.TestCase):
+    def test_lines_of_other_kinds_of_run_go_and_indentation_stays(self):
+        text = "a\n%tuned  b\n%!tuned    c\n%resumed d @X@\n"
+        self.assertEqual(candidates.render(text, {"X": 7}, {"resumed"}), "a\n    c\n d 7\n")
+        self.assertEqual(candidates.render(text, {"X": 7}, {"tuned"}), "a\n  b\n")
+
+    def test_an_unknown_name_is_an_error(self):
+        with self.assertRaisesRegex(KeyError, "NOPE"):
+            candidates.render("@NOPE@", {}, set())
+
+    def test_every_rival_file_renders_in_every_variant(self):
+        site = candidates.Site(Path("/tmp/d"), None, None, "127.0.0.1:1", "127.0.0.1:2", 20000)
+        for name, make in candidates.PEERS.items():
+            peer = make()
+            if not isinstance(peer, candidates.Peer):
+                continue
+            for role in ("relay", "tunnel-up", "tunnel-pub"):
+                if role.split("-")[0] not in peer.topologies:
+                    continue
+                source = candidates.RIVALS / f"{peer.program.removesuffix('4')}-{role}{peer.suffix}"
+                for resumed in (True, False):
+                    for pair in (True, False):
+                        variant = candidates.Variant(resumed=resumed, pair=pair, tuned=peer.tuned)
+                        values = peer.replacements(site, role, "127.0.0.1:9", "127.0.0.1:1", variant)
+                        text = candidates.render(source.read_text(), values, variant.words())
+                        self.assertNotIn("%", text, f"{name} {role}")
+                        self.assertNotRegex(text, "@[A-Z]")
+
+
+class Sums(unittest.TestCase):
+    def test_ratio_is_paired_by_repetition(self):
+        # Noise that doubles both sides of one repetition leaves the ratio alone.
+        record = row({"warren": [1.0, 2.0, 1.0], "nginx": [2.0, 4.0, 2.0]})
+        self.assertEqual(results.ratio(record, "warren", "nginx", "cpu_s_per_gb"), (0.5, 0.5, 0.5))
+
+    def test_best_peer_is_neither_ours_nor_direct_nor_tuned(self):
+        record = row({"warren": [1], "warren-attached": [1], "direct": [0.1], "floor-copy": [0.2], "nginx": [3], "envoy": [2],
+                      "nginx-tuned": [1.5]})
+        self.assertEqual(results.best_peer(record, "cpu_s_per_gb"), "envoy")
+        self.assertEqual(results.best_peer(record, "cpu_s_per_gb", ("nginx", "nginx-tuned")), "nginx-tuned")
+
+    def test_bars_are_judged_and_unmeasured_ones_are_not(self):
+        bars = [{"figure": "cpu_s_per_gb", "ratio": 0.6, "limit": 0, "against": [], "candidate": "warren"},
+                {"figure": "cpu_s_per_gb", "ratio": 0, "limit": 0.25, "against": [], "candidate": "warren"},
+                {"figure": "cpu_s_per_gb", "ratio": 1, "limit": 0, "against": [], "candidate": "warren-attached"}]
+        verdicts = results.judge(row({"warren": [0.3], "envoy": [0.6]}, bars=bars))
+        self.assertEqual([verdict["met"] for verdict in verdicts], [True, False, None])
+        self.assertIsNone(results.judge(row({"warren": [0.3]}, bars=bars))[0]["met"])
+
+    def test_spread_and_medians(self):
+        record = row({"warren": [1, 2, 3]})
+        self.assertEqual(results.median(record, "warren", "cpu_s_per_gb"), 2)
+        self.assertEqual(results.spread(record, "warren", "cpu_s_per_gb"), 1)
+        self.assertIsNone(results.median(record, "nginx", "cpu_s_per_gb"))
+
+    def test_strace_summary_is_added_up_without_its_total(self):
+        summary = ("% time     seconds  usecs/call     calls    errors syscall\n"
+                   "------ ----------- ----------- --------- --------- ----------------\n"
+                   " 98.89    0.090453         200       451           epoll_pwait2\n"
+                   "  1.11    0.001016          28        36        12 splice\n"
+                   "------ ----------- ----------- --------- --------- ----------------\n"
+                   "100.00    0.091469         187       487        12 total\n")
+        self.assertEqual(measures.count_calls(summary), 487)
+
+    def test_more_allocations_than_accepted_are_found_and_chance_is_not(self):
+        def entry(name, count):
+            return {"name": name, "allocations": count, "ns": 1, "unit": "x"}
+
+        accepted = [entry("none", 0), entry("many", 2000), entry("gone", 1)]
+        self.assertEqual(micro.more_allocations(accepted, [entry("none", 0.004), entry("many", 2030), entry("new", 9)]), [])
+        worse = micro.more_allocations(accepted, [entry("none", 1), entry("many", 2100)])
+        self.assertEqual([found["name"] for found, _ in worse], ["none", "many"])
+
+    def test_catalog_names_are_unique_and_every_measure_has_figures(self):
+        rows = catalog.rows()
+        self.assertEqual(len({found.name for found in rows}), len(rows))
+        for found in rows:
+            self.assertTrue(hasattr(measures, found.measure))
+            for figure in catalog.SHOWN[found.measure] + tuple(bar.figure for bar in found.bars):
+                self.assertIn(figure, catalog.FIGURES)
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = Path(self.folder.name)
+
+    def test_a_run_is_on_disk_after_each_sample_and_marked_until_it_ends(self):
+        kept = results.Results(self.path / "r.json", {"started": "x", "machine": {}})
+        found = catalog.rows()[0]
+        kept.sample(found, "warren", 0, {"cpu_s_per_gb": 0.123456789})
+        on_disk = results.load(self.path / "r.json")
+        self.assertFalse(on_disk["complete"])
+        self.assertEqual(on_disk["rows"][0]["samples"]["warren"][0]["cpu_s_per_gb"], 0.123457)
+        kept.finish("came to its end", True)
+        self.assertTrue(results.load(self.path / "r.json")["complete"])
+
+    def test_what_is_no_results_file_is_refused_with_its_name(self):
+        for text in ("", "[]", "{}"):
+            (self.path / "r.json").write_text(text)
+            with self.assertRaisesRegex(ValueError, "r.json"):
+                results.load(self.path / "r.json")
+
+    def test_page_readme_and_charts(self):
+        record = row({"warren": [0.3, 0.2, 0.25], "envoy": [0.6, 0.5, 0.55]})
+        record["errors"] = {"nginx": ["did not\nstart"]}
+        (self.path / "r.json").write_text(json.dumps(data(record, complete=False, ended_because="interrupted")))
+        readme = self.path / "README.md"
+        readme.write_text(f"before\n{render.BEGIN}\nold\n{render.END}\nafter\n")
+        page = render.write(self.path / "r.json", readme).read_text()
+        self.assertIn("**Partial: interrupted.**", page)
+        self.assertIn("0.250 (40%)", page)
+        self.assertIn("0.45x", page)
+        self.assertIn("nginx: did not start", page)
+        self.assertIn("**envoy** missing: not found; get it", page)
+        text = readme.read_text()
+        self.assertTrue(text.startswith("before\n") and text.endswith("after\n"))
+        self.assertNotIn("old", text)
+        self.assertIn("r/relay-bulk.svg", text)
+        for drawing in (self.path / "r").glob("*.svg"):
+            xml.parse(drawing)
+
+    def test_a_readme_without_markers_is_left_alone(self):
+        readme = self.path / "README.md"
+        readme.write_text("mine")
+        (self.path / "r.json").write_text(json.dumps(data(row({"warren": [1]}))))
+        with self.assertRaisesRegex(ValueError, "bench:begin"):
+            render.write(self.path / "r.json", readme)
+        self.assertEqual(readme.read_text(), "mine")
+
+    def test_curves_are_xml_with_and_without_points(self):
+        for series in ({}, {"warren": [(10, 1.0), (9000, 2.0)]}, {"a<b": [(10, 0.0)]}):
+            xml.fromstring(charts.lines("T & <t>", "x", "u", series, list(series)))
+
+
+class Processes(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.supervisor = Supervisor(self.folder.name)
+        self.addCleanup(self.supervisor.stop_all)
+
+    LISTENER = ("import socket,sys,time,os\ns=socket.socket();s.bind(('127.0.0.1',int(sys.argv[1])));s.listen()\n"
+                "child=os.fork()\ntime.sleep(60)")
+
+    def test_waits_until_it_listens_and_stops_workers_too(self):
+        port = Ports(first=26000).take()
+        process = self.supervisor.start([sys.executable, "-c", self.LISTENER, port], "listener")
+        process.wait_listening(port)
+        end = time.monotonic() + 5
+        while len(process.pids()) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        pids = process.pids()
+        self.assertEqual(len(pids), 2)
+        self.supervisor.stop_all()
+        end = time.monotonic() + 5
+        while is_listening(port) and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertFalse(is_listening(port))
+
+    def test_a_program_that_ends_says_why(self):
+        process = self.supervisor.start([sys.executable, "-c", "print('no such key'); raise SystemExit(3)"], "bad")
+        with self.assertRaisesRegex(StartFailure, "status 3(.|\n)*no such key"):
+            process.wait_listening(1)
+
+    def test_a_missing_program_is_named(self):
+        with self.assertRaisesRegex(StartFailure, "/no/such"):
+            self.supervisor.start(["/no/such"], "missing")
+
+    def test_ports_in_use_are_passed_over(self):
+        import socket
+        ports = Ports(first=26100)
+        taken = ports.take()
+        with socket.socket() as holder:
+            holder.bind(("127.0.0.1", taken))
+            holder.listen()
+            self.assertNotEqual(Ports(first=taken).take(), taken)
+
+    def test_what_a_killed_harness_started_dies_with_it(self):
+        code = ("import sys,time\nfrom harness.processes import Supervisor\n"
+                f"s=Supervisor({self.folder.name!r})\n"
+                "p=s.start(['sleep','60'],'sleep');print(p.pid,flush=True);time.sleep(60)")
+        harness = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        pid = int(harness.stdout.readline())
+        harness.kill()
+        harness.wait()
+        harness.stdout.close()
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            except OSError:
+                return
+            if state == "Z":
+                return
+            time.sleep(0.02)
+        os.kill(pid, 9)
+        self.fail("the child outlived its harness")
+
+
+if __name__ == "__main__":
+    unittest.main()
