@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs scenarios, each in a process of its own: run.py [--full] [--jobs N] [--list] [NAME...]
 
-A NAME is part of a file's name. --full takes the long counts (100,000 connections and the like). The last line says
-"N passed, N failed"; the status is 1 when one failed.
+A NAME is part of a file's name, those in tunnel/ included. --full takes the long counts (100,000 connections and the like). A
+scenario whose peer program is missing says so and is skipped. The last line says "N passed, N failed"; the status is 1 when
+one failed.
 """
 
 import argparse
@@ -16,11 +17,14 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-HELPERS = {"run", "support"}
+FOLDERS = (HERE, HERE / "tunnel")
+HELPERS = {"run", "support", "tunnel_support", "peers"}
+# What a scenario ends with when a program that it needs is missing here.
+SKIPPED = 77
 
 
 def child(path):
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(pathlib.Path(path).parent), str(HERE)]
     specification = importlib.util.spec_from_file_location("scenario", path)
     scenario = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(scenario)
@@ -37,7 +41,7 @@ def run(path, deadline):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         output, _ = process.communicate(timeout=deadline)
-        fault = None if process.returncode == 0 else f"status {process.returncode}"
+        fault = None if process.returncode in (0, SKIPPED) else f"status {process.returncode}"
     except subprocess.TimeoutExpired:
         fault, output = f"not done after {deadline:.0f} s", b""
     finally:
@@ -48,7 +52,8 @@ def run(path, deadline):
             pass
     if fault and not output:
         output, _ = process.communicate()
-    return path.stem, fault, output.decode("utf-8", "replace"), time.monotonic() - begin
+    skipped = process.returncode == SKIPPED
+    return path.stem, fault, skipped, output.decode("utf-8", "replace"), time.monotonic() - begin
 
 
 def main():
@@ -63,7 +68,7 @@ def main():
     if given.child:
         child(given.child)
     chosen = [
-        path for path in sorted(HERE.glob("*.py"))
+        path for folder in FOLDERS for path in sorted(folder.glob("*.py"))
         if path.stem not in HELPERS and (not given.names or any(name in path.stem for name in given.names))]
     if given.list:
         for path in chosen:
@@ -74,18 +79,21 @@ def main():
         return 1
     if given.full:
         os.environ["WARREN_FULL"] = "1"
-    deadline = given.deadline or (900 if given.full else 120)
-    failed = 0
+    deadline = given.deadline or (900 if given.full else 300)
+    failed = left_out = 0
     with concurrent.futures.ThreadPoolExecutor(max(1, given.jobs)) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, path, deadline) for path in chosen]):
-            name, fault, output, seconds = done.result()
-            print(f"{'FAILED' if fault else 'passed'}  {name}  ({seconds:.1f} s)", flush=True)
+            name, fault, skipped, output, seconds = done.result()
+            left_out += skipped
+            word = "FAILED" if fault else "skipped" if skipped else "passed"
+            print(f"{word}  {name}  ({seconds:.1f} s)", flush=True)
             if fault:
                 failed += 1
                 print(f"    {fault}\n    " + output.strip().replace("\n", "\n    "), flush=True)
             elif output.strip():
                 print("    " + output.strip().replace("\n", "\n    "), flush=True)
-    print(f"{len(chosen) - failed} passed, {failed} failed")
+    skips = f", {left_out} skipped" if left_out else ""
+    print(f"{len(chosen) - failed - left_out} passed, {failed} failed{skips}")
     return 1 if failed else 0
 
 
