@@ -321,3 +321,69 @@ size_t warren_heap_in_use(void) {
 }
 
 void warren_heap_trim(void) { malloc_trim(0); }
+
+/* Where a datagram was sent to, in the form in which an answer is told to come from there. */
+union origin {
+    struct in_pktinfo four;
+    struct in6_pktinfo six;
+};
+
+_Static_assert(sizeof(union origin) <= sizeof(((struct warren_origin *)0)->bytes), "room for what the kernel tells");
+
+int warren_datagram_tell_origin(int descriptor, int family) {
+    int on = 1;
+    return family == AF_INET6 ? ONCE(setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on))
+                              : ONCE(setsockopt(descriptor, IPPROTO_IP, IP_PKTINFO, &on, sizeof on));
+}
+
+ssize_t warren_datagram_receive(int descriptor, void *bytes, size_t size, struct sockaddr_storage *sender,
+                                socklen_t *length, struct warren_origin *origin) {
+    struct iovec piece = {.iov_base = bytes, .iov_len = size};
+    _Alignas(struct cmsghdr) char control[128];
+    struct msghdr message = {.msg_name = sender,
+                             .msg_namelen = sizeof *sender,
+                             .msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    ssize_t count = RETRY(recvmsg(descriptor, &message, 0));
+    if (count < 0) return count;
+    *length = message.msg_namelen;
+    origin->family = AF_UNSPEC;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo told;
+            memcpy(&told, CMSG_DATA(part), sizeof told);
+            /* ipi_addr is where it was sent to; the answer's source is ipi_spec_dst. The way back is the kernel's to find. */
+            struct in_pktinfo back = {.ipi_spec_dst = told.ipi_addr};
+            origin->family = AF_INET;
+            memcpy(origin->bytes, &back, sizeof back);
+        } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo told;
+            memcpy(&told, CMSG_DATA(part), sizeof told);
+            origin->family = AF_INET6;
+            memcpy(origin->bytes, &told, sizeof told);
+        }
+    }
+    return count;
+}
+
+ssize_t warren_datagram_send(int descriptor, const void *bytes, size_t size, const struct sockaddr_storage *address,
+                             socklen_t length, const struct warren_origin *origin) {
+    struct iovec piece = {.iov_base = (void *)bytes, .iov_len = size};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(union origin))] = {0};
+    struct msghdr message = {
+        .msg_name = (void *)address, .msg_namelen = length, .msg_iov = &piece, .msg_iovlen = 1};
+    if (origin->family != AF_UNSPEC) {
+        int is_six = origin->family == AF_INET6;
+        size_t told = is_six ? sizeof(struct in6_pktinfo) : sizeof(struct in_pktinfo);
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(told);
+        struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+        part->cmsg_level = is_six ? IPPROTO_IPV6 : IPPROTO_IP;
+        part->cmsg_type = is_six ? IPV6_PKTINFO : IP_PKTINFO;
+        part->cmsg_len = CMSG_LEN(told);
+        memcpy(CMSG_DATA(part), origin->bytes, told);
+    }
+    return RETRY(sendmsg(descriptor, &message, MSG_NOSIGNAL));
+}
