@@ -92,7 +92,8 @@ package final class RunningAgent {
         if configuration.ports.https > 0 {
             log.write(
                 .warn,
-                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there")
+                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there"
+            )
         }
         if !configuration.recursors.isEmpty {
             log.write(.warn, "agent: recursors are not asked: names outside \(configuration.domain) are refused")

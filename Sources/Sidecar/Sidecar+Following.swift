@@ -113,15 +113,17 @@ extension Sidecar {
         read(answer, "roots") { response throws(DefinitionError) in
             let new = try AgentAnswers.roots(response)
             guard new != roots else { return }
-            if roots?.trustDomain != new.trustDomain { upstreams.keys.forEach { upstreams[$0]?.targets = nil } }
+            if roots?.trustDomain != new.trustDomain {
+                for name in upstreams.keys { upstreams[name]?.targets = nil }
+            }
             let domainChanged = roots != nil && roots?.trustDomain != new.trustDomain
             roots = new
             materialGeneration += 1
             admissionGeneration += 1
             log.info("roots received", .text("trust_domain", new.trustDomain))
             if domainChanged || followers.keys.allSatisfy({ !$0.hasPrefix("upstream ") }), let definition {
-                followers.keys.filter { $0.hasPrefix("upstream ") }.forEach {
-                    followers.removeValue(forKey: $0)?.cancel()
+                for name in followers.keys where name.hasPrefix("upstream ") {
+                    followers.removeValue(forKey: name)?.cancel()
                 }
                 followUpstreams(definition.upstreams)
             }
