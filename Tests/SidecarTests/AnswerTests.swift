@@ -39,12 +39,16 @@ struct AnswerTests {
         ])
     func refused(text: String) {
 <<<<<<< HEAD
+<<<<<<< HEAD
         #expect(throws: DefinitionError.self) {
             try AgentAnswers.instances(answer(text), trustDomain: "td.consul")
         }
 =======
         #expect(throws: (any Error).self) { try AgentAnswers.instances(answer(text), trustDomain: "td.consul") }
 >>>>>>> enginetests
+=======
+        #expect(throws: (any Error).self) { try AgentAnswers.instances(answer(text), trustDomain: "td.consul") }
+>>>>>>> shell
     }
 
     @Test("without instances is an empty list, not an error")
