@@ -44,7 +44,10 @@ let package = Package(
         proof(of: "Agent", ["DNS", "HTTP", "JSON", "Kernel", "Mesh", "PKI"]),
         room(
             "AgentShell",
-            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store", "DNS", "CWarren"]),
+            [
+                "Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store",
+                "DNS", "CWarren",
+            ]),
         proof(of: "AgentShell", ["Agent", "Mesh", "Reactor", "Kernel", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
@@ -88,6 +91,11 @@ let package = Package(
         .executableTarget(
             name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",
             swiftSettings: house),
-        .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(
+            name: "warren",
+            dependencies: [
+                "AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP",
+                "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren",
+            ], swiftSettings: house),
     ]
 )

@@ -4,18 +4,20 @@ import argparse
 import fnmatch
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from . import catalog, install, render
-from .candidates import PEERS
+from . import catalog, install, micro, render
+from .candidates import OURS, PEERS
+from .micro import MicroFailure
 from .processes import StartFailure
 from .runner import Runner, Setup, build, nice
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SHORT_PEERS = ("haproxy", "nginx", "envoy", "stunnel")
+#: Ours in other modes; only the full run, and who names them with --peers, has time for them.
+MODES = tuple(name for name in OURS if name != "warren")
 #: What the smoke runs: one row of every kind that takes no long time, without peers and without thresholds.
 SMOKE = ("*-bulk-1-to", "*-bulk-8-duplex", "*-request-64-c64", "*-connect-c16", "tunnel-connect-full-c16",
          "*-latency-common", "*-mix", "*-slow", "relay-converge", "*-idle-1000")
@@ -27,7 +29,7 @@ def arguments():
         "takes under 15 minutes on two cores; results go to Benchmarks/results as JSON, Markdown and SVG.")
     parser.add_argument("--full", action="store_true", help="every row, five repetitions of 3 s")
     parser.add_argument("--smoke", action="store_true", help="seconds: Warren alone, no thresholds, nothing kept")
-    parser.add_argument("--peers", metavar="A,B", help=f"of {', '.join(PEERS)}; or none. The short run has "
+    parser.add_argument("--peers", metavar="A,B", help=f"of {', '.join((*PEERS, *MODES))}; or none. The short run has "
                         f"{', '.join(SHORT_PEERS)}, the full one all")
     parser.add_argument("--only", metavar="ROW,ROW", help="only these rows; * stands for anything (see --list)")
     parser.add_argument("--list", action="store_true", help="prints the rows and ends; * marks the short run's")
@@ -42,7 +44,9 @@ def arguments():
     parser.add_argument("--no-checks", action="store_true", help="leaves out the comparison with iperf3 and wrk")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="priority of all processes of the run; below 0 "
                         "keeps other work of a shared machine out of the figures")
-    parser.add_argument("--micro", action="store_true", help="only the micro-benchmarks, in process")
+    parser.add_argument("--micro", action="store_true", help="only the micro-benchmarks, in process; fails when "
+                        "one allocates more than Benchmarks/results/micro.json accepts")
+    parser.add_argument("--accept", action="store_true", help="with --micro: writes that file")
     return parser.parse_args()
 
 
@@ -63,13 +67,13 @@ def chosen_rows(options):
 
 def chosen_peers(options):
     if options.peers is None:
-        return () if options.smoke else tuple(PEERS) if options.full else SHORT_PEERS
+        return MODES if options.smoke else MODES + tuple(PEERS) if options.full else SHORT_PEERS
     if options.peers in ("", "none"):
         return ()
     names = options.peers.split(",")
     for name in names:
-        if name not in PEERS:
-            raise Setup(f"--peers {name}: unknown; want of {', '.join(PEERS)}")
+        if name not in PEERS and name not in MODES:
+            raise Setup(f"--peers {name}: unknown; want of {', '.join((*PEERS, *MODES))}")
     return names
 
 
@@ -81,7 +85,7 @@ def main():
     options = arguments()
     try:
         return carry_out(options)
-    except (Setup, StartFailure, ValueError) as error:
+    except (Setup, StartFailure, MicroFailure, ValueError) as error:
         print(f"script/bench: {error}", file=sys.stderr)
         return 1
 
@@ -101,15 +105,16 @@ def carry_out(options):
     if not options.no_build:
         build(REPOSITORY, micro=options.micro)
     if options.micro:
-        return subprocess.run([REPOSITORY / "Benchmarks/.build/release/warren-micro"]).returncode
+        return micro.run(REPOSITORY / "Benchmarks/.build/release/warren-micro",
+                         REPOSITORY / "Benchmarks/results/micro.json", options.accept)
     if options.install:
-        missing = [PEERS[name]() for name in peers]
+        missing = [PEERS[name]() for name in peers if name in PEERS]
         install.install([peer for peer in missing if peer.binary() is None],
                         [tool for tool in install.TOOLS if not shutil.which(tool)])
     if options.nice:
         nice(options.nice)
     mode = "smoke" if options.smoke else "full" if options.full else "partial" if options.only else "short"
-    seconds = options.seconds or {"smoke": 0.2, "full": 3.0}.get(mode, 2.0)
+    seconds = options.seconds or {"smoke": 0.2, "full": 3.0}.get(mode, 1.8)
     repetitions = options.repetitions or {"smoke": 1, "full": 5}.get(mode, 3)
     signal.signal(signal.SIGTERM, interrupted)
     scratch = tempfile.TemporaryDirectory(prefix="warren-bench-results-") if options.smoke else None

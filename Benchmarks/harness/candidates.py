@@ -77,6 +77,8 @@ class Candidate:
 
     topologies = ("relay", "tunnel")
     package = None
+    #: Whether it takes part in runs with several workers and with two targets.
+    is_whole = True
 
     def __init__(self, name, tuned=False):
         self.name = name
@@ -294,6 +296,31 @@ class Envoy(Peer):
         return [self.binary(), "-c", path, "--concurrency", variant.workers, "-l", "error", "--disable-hot-restart"]
 
 
+class Floor(Candidate):
+    """The least a relay can be (warren-bench floor): no rival, but what the kernel alone asks for."""
+
+    topologies = ("relay",)
+    is_whole = False
+
+    def __init__(self, path):
+        super().__init__(f"floor-{path}")
+        self.path = path
+
+    def binary(self):
+        built = RIVALS.parent / ".build/release/warren-bench"
+        return built if built.exists() else None
+
+    def hint(self):
+        return "script/bench without --no-build"
+
+    def version(self):
+        return ""
+
+    def start_one(self, site, role, listen, target, variant):
+        return site.supervisor.start(
+            [self.binary(), "floor", f"-listen={listen}", f"-target={target}", f"-path={self.path}"], self.name)
+
+
 # Ours in other modes, beside the default: `warren-attached` leaves records to OpenSSL.
 OURS = {"warren": None, "warren-attached": "attached"}
 
@@ -304,4 +331,6 @@ PEERS = {
     "stunnel": lambda: Stunnel("stunnel"),
     "haproxy-tuned": lambda: HAProxy("haproxy-tuned", tuned=True),
     "nginx-tuned": lambda: Nginx("nginx-tuned", tuned=True),
+    "floor-splice": lambda: Floor("splice"),
+    "floor-copy": lambda: Floor("copy"),
 }

@@ -5,6 +5,7 @@ from html import escape
 COLORS = {
     "warren": "#c2410c", "warren-attached": "#fb923c", "haproxy": "#2563eb", "haproxy-tuned": "#93c5fd",
     "nginx": "#15803d", "nginx-tuned": "#86efac", "envoy": "#7c3aed", "stunnel": "#64748b", "direct": "#a8a29e",
+    "floor-splice": "#d6d3d1", "floor-copy": "#e7e5e4",
 }
 FONT = "font-family='system-ui,-apple-system,Segoe UI,Roboto,sans-serif'"
 
@@ -37,7 +38,7 @@ def bars(title, unit, groups, names):
         body.append(f"<rect x='{x}' y='36' width='10' height='10' rx='2' fill='{color(name)}'/>")
         body.append(text(x + 14, 45, name, 11))
         x += 24 + 7 * len(name)
-    body.append(text(width - 16, 45, unit, 11, "end", fill="#6b7280"))
+    body.append(text(width - 16, 26, unit, 11, "end", fill="#6b7280"))
     for label, series in groups:
         shown = [name for name in names if name in series]
         middle = y + len(shown) * bar_height / 2 + 4
@@ -80,7 +81,7 @@ def lines(title, x_label, unit, series, names):
         body.append(f"<rect x='{x}' y='36' width='10' height='10' rx='2' fill='{color(name)}'/>")
         body.append(text(x + 14, 45, name, 11))
         x += 24 + 7 * len(name)
-    body.append(text(width - 16, 45, unit, 11, "end", fill="#6b7280"))
+    body.append(text(width - 16, 26, unit, 11, "end", fill="#6b7280"))
     for step in range(5):
         value = largest * step / 4
         y = height - bottom - step / 4 * (height - top - bottom)

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from . import charts
 from .catalog import FIGURES, SHOWN
-from .results import best_peer, is_ours, judge, load, main_figure, median, ratio, spread, values
+from .results import best_peer, is_reference, judge, load, main_figure, median, ratio, spread, values
 
-BEGIN = "<!-- benchmarks:begin -->"
-END = "<!-- benchmarks:end -->"
+BEGIN = "<!-- bench:begin -->"
+END = "<!-- bench:end -->"
 HEADINGS = {"relay": "Plain relay", "tunnel": "One mutual TLS tunnel, two hops"}
 SECTIONS = {
     "bulk": "Bulk", "request": "Requests over kept connections", "connect": "A new connection for each request",
     "latency": "Latency in open loop", "idle": "Idle tunnels", "syscalls": "System calls",
     "mix": "Elephants and mice", "slow": "Slow readers", "converge": "A target dies",
 }
-ORDER = ("direct", "warren", "warren-attached", "haproxy", "haproxy-tuned", "nginx", "nginx-tuned", "envoy", "stunnel")
+ORDER = ("direct", "floor-splice", "floor-copy", "warren", "warren-attached", "haproxy", "haproxy-tuned", "nginx", "nginx-tuned", "envoy", "stunnel")
 
 
 def order(names):
@@ -73,7 +73,8 @@ def provenance(data):
     if not data["complete"]:
         lines += [f"**Partial: {data['ended_because']}.** Rows without a figure were not reached.", ""]
     versions = ", ".join(f"{entry['name']} {entry['version']}".removesuffix(" unknown") for entry in data["candidates"]
-                         if entry["status"] == "measured" and not entry["name"].endswith(("-tuned", "-attached")))
+                         if entry["status"] == "measured" and not is_reference(entry["name"])
+                         and not entry["name"].endswith(("-tuned", "-attached")))
     missing = [entry["name"] for entry in data["candidates"] if entry["status"] == "missing"]
     modified = ", with changes that are not committed" if machine["modified"] else ""
     lines += [
@@ -237,7 +238,7 @@ def summary(data, charts_at, page_at):
         for name, _ in charts_of(data, topology):
             lines += [f"![{name}]({charts_at}/{name}.svg)", ""]
         body = []
-        names = [name for name in candidates_in(rows) if not name.endswith("-tuned") and name != "direct"]
+        names = [name for name in candidates_in(rows) if not name.endswith("-tuned") and not is_reference(name)]
         for row in rows:
             figure = main_figure(row)
             cells = [f"{row['title']}, {FIGURES[figure][0]}"]

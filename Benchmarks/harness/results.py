@@ -96,13 +96,18 @@ def is_ours(name):
     return name.split("-")[0] == "warren"
 
 
+def is_reference(name):
+    """No rival: the path without a proxy, or the bare relay that shows the kernel's part."""
+    return name == "direct" or name.startswith("floor-")
+
+
 def best_peer(row, figure, against=()):
     """The peer with the best median, None when none was measured. Without `against`: every peer as it comes, not tuned
     by hand."""
     less_is_better = FIGURES[figure][2]
     found = {}
     for name in row["samples"]:
-        if is_ours(name) or name == "direct" or (name not in against if against else name.endswith("-tuned")):
+        if is_ours(name) or is_reference(name) or (name not in against if against else name.endswith("-tuned")):
             continue
         value = median(row, name, figure)
         if value is not None:

@@ -25,7 +25,7 @@ class Setup(Exception):
 
 
 class Runner:
-    """A run of `rows` over Warren and `peers`."""
+    """A run of `rows` over Warren and `peers`, names of `PEERS` and of the other modes in `OURS`."""
 
     def __init__(self, *, repository, rows, peers, seconds, repetitions, mode, out, first_port=20100, with_checks=True,
                  warren=None, load_generator=None):
@@ -37,8 +37,8 @@ class Runner:
         self.with_checks = with_checks
         self.warren_path = Path(warren or self.repository / ".build/release/warren")
         self.load_path = Path(load_generator or self.repository / "Benchmarks/.build/release/warren-bench")
-        self.candidates = [Warren(self.warren_path, name, OURS[name]) for name in OURS] + [PEERS[name]()
-                                                                                          for name in peers]
+        self.candidates = [Warren(self.warren_path)] + [
+            Warren(self.warren_path, name, OURS[name]) if name in OURS else PEERS[name]() for name in peers]
         self.facts = machine.facts(self.repository)
         self.broken = {}
         self.directory = tempfile.TemporaryDirectory(prefix="warren-bench-")
@@ -161,6 +161,8 @@ class Runner:
         running = {}
         try:
             for candidate in candidates:
+                if variant.workers > 1 and not candidate.is_whole:
+                    continue
                 deployment = self.deploy(candidate, topology, variant, rows)
                 if deployment:
                     running[candidate.name] = (candidate, deployment)
@@ -233,6 +235,8 @@ class Runner:
         variant = Variant(resumed=row.resumed, workers=row.workers, pair=row.measure == "converge")
         for repetition in range(self.times(row)):
             for candidate in candidates:
+                if variant.pair and not candidate.is_whole:
+                    continue
                 second = self.start_server(self.site.target2) if variant.pair else None
                 deployment = None
                 try:

@@ -80,6 +80,10 @@ extension Persisted {
         case "check-state": self = .checkState(id: record.key, record.value)
         case "sidecar": self = .sidecar(id: record.key, record.value)
         case "intention": self = .intention(id: record.key, record.value)
+        case "config-entry":
+            let parts = record.key.split(separator: "/", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { return nil }
+            self = .configEntry(kind: parts[0], name: parts[1], record.value)
         case "authority": self = .authority(record.value)
         default: return nil
         }
@@ -102,6 +106,7 @@ extension Persisted {
         case .checkState(let id, let bytes): set("check-state", id, bytes)
         case .sidecar(let id, let bytes): set("sidecar", id, bytes)
         case .intention(let id, let bytes): set("intention", id, bytes)
+        case .configEntry(let kind, let name, let bytes): set("config-entry", "\(kind)/\(name)", bytes)
         case .authority(let bytes): set("authority", "built-in", bytes)
         case .index(let value): batch.index = max(batch.index ?? 0, value)
         }

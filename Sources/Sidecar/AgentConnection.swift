@@ -37,6 +37,13 @@ final class AgentConnection {
         send("PUT", path, body: value?.bytes() ?? [], timeout: .seconds(10), done)
     }
 
+    @discardableResult
+    func post(
+        _ path: String, _ value: Value, _ done: @escaping (Result<Response, ClientFault>) -> Void
+    ) -> ClientCall {
+        send("POST", path, body: value.bytes(), timeout: .seconds(10), done)
+    }
+
     private func send(
         _ method: String, _ path: String, body: [UInt8], timeout: Nanoseconds,
         _ done: @escaping (Result<Response, ClientFault>) -> Void

@@ -15,7 +15,7 @@ def run():
             agent.succeeds("services", "register", "-name", f"s{number}")
         with said.open("w") as error:
             watch = subprocess.Popen(
-                [binary(), "watch", "-type", "services", f"cat >> {seen}; echo $CONSUL_INDEX >> {seen}.index"],
+                [binary(), "watch", "-type", "services", f"echo $CONSUL_INDEX >> {seen}.index; cat >> {seen}"],
                 stdin=subprocess.DEVNULL, stderr=error,
                 env=environment(CONSUL_HTTP_ADDR=agent.address, SHELL="/bin/sh"))
         try:

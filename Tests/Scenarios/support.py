@@ -212,7 +212,7 @@ class Warren:
 
 
 def refused(*words, command="relay", limit=None, seconds=DEADLINE, user=None):
-    """Runs Warren with words it should refuse; the exit status, and what it said on stderr."""
+    """Runs Warren with words it should refuse; the exit status, and what it said on stderr (asked for help: on stdout)."""
     def prepare():
         if limit:
             resource.setrlimit(resource.RLIMIT_NOFILE, limit)
@@ -220,7 +220,7 @@ def refused(*words, command="relay", limit=None, seconds=DEADLINE, user=None):
     done = subprocess.run(
         [binary(), command, *[str(word) for word in words]], stdin=subprocess.DEVNULL, capture_output=True,
         timeout=seconds, preexec_fn=prepare, user=user)
-    return done.returncode, done.stderr.decode("utf-8", "replace")
+    return done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")
 
 
 def connect(address, timeout=DEADLINE, receive_buffer=None):

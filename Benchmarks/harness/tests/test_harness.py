@@ -13,7 +13,7 @@ import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from harness import candidates, catalog, charts, measures, render, results
+from harness import candidates, catalog, charts, measures, micro, render, results
 from harness.processes import Ports, StartFailure, Supervisor, is_listening
 
 
@@ -48,6 +48,8 @@ class Configuration(unittest.TestCase):
         site = candidates.Site(Path("/tmp/d"), None, None, "127.0.0.1:1", "127.0.0.1:2", 20000)
         for name, make in candidates.PEERS.items():
             peer = make()
+            if not isinstance(peer, candidates.Peer):
+                continue
             for role in ("relay", "tunnel-up", "tunnel-pub"):
                 if role.split("-")[0] not in peer.topologies:
                     continue
@@ -68,7 +70,7 @@ class Sums(unittest.TestCase):
         self.assertEqual(results.ratio(record, "warren", "nginx", "cpu_s_per_gb"), (0.5, 0.5, 0.5))
 
     def test_best_peer_is_neither_ours_nor_direct_nor_tuned(self):
-        record = row({"warren": [1], "warren-attached": [1], "direct": [0.1], "nginx": [3], "envoy": [2],
+        record = row({"warren": [1], "warren-attached": [1], "direct": [0.1], "floor-copy": [0.2], "nginx": [3], "envoy": [2],
                       "nginx-tuned": [1.5]})
         self.assertEqual(results.best_peer(record, "cpu_s_per_gb"), "envoy")
         self.assertEqual(results.best_peer(record, "cpu_s_per_gb", ("nginx", "nginx-tuned")), "nginx-tuned")
@@ -95,6 +97,15 @@ class Sums(unittest.TestCase):
                    "------ ----------- ----------- --------- --------- ----------------\n"
                    "100.00    0.091469         187       487        12 total\n")
         self.assertEqual(measures.count_calls(summary), 487)
+
+    def test_more_allocations_than_accepted_are_found_and_chance_is_not(self):
+        def entry(name, count):
+            return {"name": name, "allocations": count, "ns": 1, "unit": "x"}
+
+        accepted = [entry("none", 0), entry("many", 2000), entry("gone", 1)]
+        self.assertEqual(micro.more_allocations(accepted, [entry("none", 0.004), entry("many", 2030), entry("new", 9)]), [])
+        worse = micro.more_allocations(accepted, [entry("none", 1), entry("many", 2100)])
+        self.assertEqual([found["name"] for found, _ in worse], ["none", "many"])
 
     def test_catalog_names_are_unique_and_every_measure_has_figures(self):
         rows = catalog.rows()
@@ -150,7 +161,7 @@ class Files(unittest.TestCase):
         readme = self.path / "README.md"
         readme.write_text("mine")
         (self.path / "r.json").write_text(json.dumps(data(row({"warren": [1]}))))
-        with self.assertRaisesRegex(ValueError, "benchmarks:begin"):
+        with self.assertRaisesRegex(ValueError, "bench:begin"):
             render.write(self.path / "r.json", readme)
         self.assertEqual(readme.read_text(), "mine")
 

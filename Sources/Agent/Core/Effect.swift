@@ -80,6 +80,8 @@ package enum Persisted: Sendable, Hashable {
     case index(UInt64)
     /// An intention as JSON, or nothing when it is gone.
     case intention(id: String, [UInt8]?)
+    /// A config entry as JSON, or nothing when it is gone; intentions are kept one by one instead.
+    case configEntry(kind: String, name: String, [UInt8]?)
     /// The certificate authority's state.
     case authority([UInt8])
 }

@@ -3,5 +3,6 @@ extension Routes {
     static let all = Routes(
         AgentServices.routes + AgentChecks.routes + AgentMisc.routes + AgentHealth.routes + StatusReads.routes
             + CatalogReads.routes + CatalogWrites.routes + HealthReads.routes + Sidecars.routes
-            + ConnectCA.routes + ConnectIntentions.routes + ConnectAuthorize.routes + LegacyACL.routes)
+            + ConnectCA.routes + ConnectIntentions.routes + ConnectAuthorize.routes
+            + ConfigEntries.routes + LegacyACL.routes)
 }

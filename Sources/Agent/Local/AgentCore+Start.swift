@@ -18,6 +18,7 @@ extension AgentCore {
         try readAccess()
         publishNode()
         try bootstrapAuthority(now: now)
+        try bootstrapEntries(now: now)
         try register(configuration, now: now)
         // What is left belongs to checks that are gone.
         for id in keptResults.keys.sorted() { emit(.persist(.checkState(id: id, nil))) }
@@ -184,6 +185,7 @@ extension AgentCore {
                 if let result = KeptResult(value) { keptResults[id] = result } else { states[id] = value }
             case .sidecar(let id, let bytes?): restoreSidecar(id, bytes)
             case .intention(let id, let bytes?): restoreIntention(id, bytes)
+            case .configEntry(_, _, let bytes?): restoreEntry(bytes)
             case .authority(let bytes): try restoreAuthority(bytes)
             default: break
             }

@@ -124,6 +124,7 @@ extension Configuration {
         keys.strings("recursors") { recursors += $0 }
         keys.duration("telemetry", "prometheus_retention_time") { prometheusRetention = $0 }
         keys.string("telemetry", "metrics_prefix") { metricsPrefix = $0 }
+        configEntries = tree["config_entries"]?["bootstrap"]?.array ?? []
         takePorts(keys)
         takeConnect(keys)
         takeAccess(keys)

@@ -38,6 +38,8 @@ package struct Configuration: Sendable, Hashable {
     package var metricsPrefix = "consul"
     package var services: [ServiceDefinition] = []
     package var checks: [CheckDefinition] = []
+    /// `config_entries.bootstrap`, each as written.
+    package var configEntries: [Value] = []
     /// Sentences about keys that are accepted and change nothing here.
     package var remarks: [String] = []
 

@@ -79,7 +79,7 @@ enum ConfigurationSchema {
         - duration performance/leave_drain_time
         - int     performance/raft_multiplier
         - duration performance/rpc_hold_timeout
-        - any     config_entries/bootstrap
+        + any     config_entries/bootstrap
         - any     ui_config/dir ui_config/content_path ui_config/metrics_provider ui_config/metrics_provider_files
         - any     ui_config/metrics_provider_options_json ui_config/metrics_proxy ui_config/dashboard_url_templates
         + string  telemetry/metrics_prefix
