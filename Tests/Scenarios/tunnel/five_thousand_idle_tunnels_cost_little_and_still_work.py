@@ -1,11 +1,11 @@
 """5,000 tunnels through two hops that say nothing: their memory a tunnel, and each still carries bytes afterwards."""
 
+import select
 import socket
 import threading
 import time
 
-from tunnel_support import Realm, Server, connect, folder, many_descriptors, read_exactly, scenario, settled, skip, \
-    two_hops, until
+from tunnel_support import Realm, connect, folder, many_descriptors, read_exactly, scenario, settled, skip, two_hops
 
 
 class Crowd:
@@ -18,7 +18,6 @@ class Crowd:
         self.closing = False
 
     def __enter__(self):
-        import select
         self.poll = select.epoll()
         self.poll.register(self.listener.fileno(), select.EPOLLIN)
         self.thread = threading.Thread(target=self._run, daemon=True)

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import ssl
 import sys
 
 from tunnel_support import (

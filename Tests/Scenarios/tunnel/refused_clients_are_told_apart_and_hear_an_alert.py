@@ -5,7 +5,7 @@ import ssl
 import subprocess
 
 from tunnel_support import (
-    Authority, Realm, Server, client_context, echo, folder, openssl, outcome, read_all, s_client_words, scenario, settled,
+    Authority, Realm, Server, client_context, echo, folder, outcome, read_all, s_client_words, scenario, settled,
     tunnel_server, until)
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3

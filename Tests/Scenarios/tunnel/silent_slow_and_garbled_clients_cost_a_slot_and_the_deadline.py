@@ -8,7 +8,7 @@ import threading
 import time
 
 from tunnel_support import (
-    Realm, Server, client_context, connect, echo, folder, outcome, scenario, settled, tunnel_server, until)
+    Realm, Server, client_context, connect, echo, folder, outcome, scenario, settled, tunnel_server)
 
 TIMEOUT = 2.0
 SLACK = 3.0

@@ -24,8 +24,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import (  # noqa: E402,F401
-    DEADLINE, FULL, Server, Warren, answer_after_end, binary, connect, digest, echo, folder, free_port, many_descriptors, payload,
-    read_all, read_exactly, refused, reset, until, was_reset)
+    DEADLINE, FULL, Server, Warren, answer_after_end, binary, connect, digest, echo, folder, free_port, many_descriptors,
+    payload, read_all, read_exactly, refused, reset, until, was_reset)
 
 SKIPPED = 77
 TRUST_DOMAIN = "spiffe://tunnel.test"
@@ -344,9 +344,6 @@ def outcome(context, address, first=b"hello"):
         return "alert " + found.group(1).lower() if found else f"error {error.reason}"
     except (ConnectionResetError, BrokenPipeError):
         return "reset"
-
-
-S_CLIENT = ("openssl", "s_client", "-quiet", "-nocommands", "-verify_return_error")
 
 
 def s_client_words(realm, address, *more, identity=None, commands=False):
