@@ -40,12 +40,15 @@ let package = Package(
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
         room("Mesh", ["JSON"]),
         proof(of: "Mesh"),
-        room("Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
-        proof(of: "Agent", ["HTTP", "JSON", "Mesh", "PKI"]),
+        room("Agent", ["DNS", "HTTP", "JSON", "Mesh", "PKI"]),
+        proof(of: "Agent", ["DNS", "HTTP", "JSON", "Kernel", "Mesh", "PKI"]),
         room(
             "AgentShell",
-            ["Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store"]),
-        proof(of: "AgentShell", ["Agent", "HTTP", "HTTPTransport", "JSON", "Mesh", "Reactor", "Kernel", "Log", "Store"]),
+            [
+                "Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store",
+                "DNS", "CWarren",
+            ]),
+        proof(of: "AgentShell", ["Agent", "Mesh", "Reactor", "Kernel", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),
@@ -62,6 +65,7 @@ let package = Package(
         room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
+        proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Mesh", "Proxy", "TLS"]),
         .target(
             name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
             cSettings: [
@@ -77,20 +81,21 @@ let package = Package(
         proof(of: "HTTPTransport", ["HTTP", "Gzip", "Reactor", "Kernel"]),
         room("JSON"),
         proof(of: "JSON"),
-        .target(
-            name: "EngineProof", path: "Tests/EngineProof",
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
-        ),
         proof(of: "Kernel"),
         proof(of: "Reactor", ["Kernel"]),
-        proof(of: "Relay", ["Kernel", "EngineProof", "TLSProof"]),
+        proof(of: "Relay", ["Kernel"]),
         proof(of: "Log", ["Kernel"]),
         proof(of: "Proxy", ["Kernel"]),
-        proof(of: "warren", ["Kernel", "Log", "Proxy"]),
+        proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
         .executableTarget(
             name: "hello", dependencies: ["HTTPTransport", "HTTP", "Reactor", "Kernel"], path: "Examples/hello",
             swiftSettings: house),
-        .executableTarget(name: "warren", dependencies: ["AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren"], swiftSettings: house),
+        .executableTarget(
+            name: "warren",
+            dependencies: [
+                "AgentShell", "Agent", "Store", "Sidecar", "Proxy", "Relay", "TLS", "PKI", "HTTPTransport", "HTTP",
+                "JSON", "Mesh", "Reactor", "Log", "Kernel", "CWarren",
+            ], swiftSettings: house),
     ]
 )

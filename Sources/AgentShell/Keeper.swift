@@ -48,7 +48,8 @@ package final class Keeper {
             return
         }
         for record in records { record.add(to: &batch) }
-        let answer = Answer(give: done)
+        // The store's thread only carries it: it is called, and let go of, on the loop.
+        nonisolated(unsafe) let give = done
         let handle = loop.handle
         store.commit(batch) { result in
             let problem: String?
@@ -56,7 +57,7 @@ package final class Keeper {
             case .success: problem = nil
             case .failure(let error): problem = "the change is in force but not stored: \(error)"
             }
-            handle.execute { answer.give(problem) }
+            handle.execute { give(problem) }
         }
     }
 
@@ -64,11 +65,6 @@ package final class Keeper {
     package func close() {
         if reserved > last { store.commit(StoreBatch(index: last)) { _ in } }
         store.close()
-    }
-
-    /// Carries a loop-bound closure past the store's thread, which only hands it back.
-    private struct Answer: @unchecked Sendable {
-        let give: (String?) -> Void
     }
 }
 
@@ -84,6 +80,10 @@ extension Persisted {
         case "check-state": self = .checkState(id: record.key, record.value)
         case "sidecar": self = .sidecar(id: record.key, record.value)
         case "intention": self = .intention(id: record.key, record.value)
+        case "config-entry":
+            let parts = record.key.split(separator: "/", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { return nil }
+            self = .configEntry(kind: parts[0], name: parts[1], record.value)
         case "authority": self = .authority(record.value)
         default: return nil
         }
@@ -106,6 +106,7 @@ extension Persisted {
         case .checkState(let id, let bytes): set("check-state", id, bytes)
         case .sidecar(let id, let bytes): set("sidecar", id, bytes)
         case .intention(let id, let bytes): set("intention", id, bytes)
+        case .configEntry(let kind, let name, let bytes): set("config-entry", "\(kind)/\(name)", bytes)
         case .authority(let bytes): set("authority", "built-in", bytes)
         case .index(let value): batch.index = max(batch.index ?? 0, value)
         }

@@ -101,8 +101,10 @@ extension RunningAgent {
     }
 
     private func closeServers() {
+        names.close()
         for address in httpAddresses {
-            log.write(.info, "agent: Stopping server: address=\(address) network=tcp protocol=http")
+            let network = address.isUnix ? "unix" : "tcp"
+            log.write(.info, "agent: Stopping server: address=\(address) network=\(network) protocol=http")
         }
         core.releaseWaiters(now: now)
         pump { [self] _ in

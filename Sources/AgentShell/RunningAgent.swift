@@ -1,4 +1,5 @@
 import Agent
+import DNS
 import Glibc
 import Gzip
 import HTTP
@@ -27,8 +28,11 @@ package final class RunningAgent {
     let keeper: Keeper
     let sidecars: SidecarSupervisor
     private let gzip = GzipEncoder()
+    private let claims = PortClaims()
     private(set) var server: Server!
     private(set) var checks: CheckRunner!
+    private(set) var names: DNSServer!
+    let responder: DNSResponder
     /// Requests that wait for a change, by the core's name for them.
     var parked: [Ticket: Responder] = [:]
     var alarm: ControlLoop.ActionID?
@@ -53,13 +57,16 @@ package final class RunningAgent {
         core = AgentCore(
             configuration: configuration,
             identity: AgentCore.Identity(
-                nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0, isPortFree: Self.isPortFree))
+                nodeID: keeper.nodeID, executable: Programs.own, isRoot: geteuid() == 0),
+            claimPort: { [claims] in claims.take($0) })
+        responder = DNSResponder(settings: core.dnsSettings)
         sidecars = SidecarSupervisor(on: loop, folder: scratch, log: log)
         var options = ServerOptions()
         options.connectionsPerClient = Self.connectionsPerClient(configuration)
         server = Server(
             on: loop, options: options, compress: { [gzip] in gzip.compressed($0) },
             handler: { [unowned self] request, responder in take(request, responder) })
+        names = DNSServer(on: loop) { [unowned self] query, transport in answer(query, transport) }
         checks = CheckRunner(on: loop) { [unowned self] id, generation, status, output in
             core.checkResult(id: id, generation: generation, status: status, output: output, now: now)
             pump()
@@ -82,9 +89,14 @@ package final class RunningAgent {
         } catch {
             throw AgentFault(error.description)
         }
-        for (key, port) in [("ports.https", configuration.ports.https), ("ports.grpc", configuration.ports.grpc)]
-        where port > 0 {
-            log.write(.warn, "agent: \(key) is \(port), but this agent speaks plain HTTP only: nothing listens there")
+        if configuration.ports.https > 0 {
+            log.write(
+                .warn,
+                "agent: ports.https is \(configuration.ports.https), but this agent speaks plain HTTP only: nothing listens there"
+            )
+        }
+        if !configuration.recursors.isEmpty {
+            log.write(.warn, "agent: recursors are not asked: names outside \(configuration.domain) are refused")
         }
         for remark in configuration.remarks { log.write(.info, "agent: \(remark)") }
         if !sidecars.folder.isLasting {
@@ -98,9 +110,11 @@ package final class RunningAgent {
         log.write(.info, "agent: Consul agent running!")
     }
 
-    /// Lets go of the ports after a failed start.
+    /// Lets go of the ports, if that has not happened yet.
     package func close() {
         server.close()
+        names.close()
+        for address in httpAddresses where address.isUnix { unlink(address.host) }
     }
 
     // MARK: Listening
@@ -113,34 +127,27 @@ package final class RunningAgent {
             do throws(ListenFault) {
                 httpAddresses.append(try server.listen(on: address))
             } catch {
-                throw AgentFault(Self.sentence(error, key: "ports.http", flag: "-http-port"))
+                throw AgentFault(
+                    Self.sentence("HTTP", address, error.cause, key: "ports.http", flag: "-http-port"))
             }
             let kind = address.isUnix ? "unix" : "tcp"
             log.write(.info, "agent: Starting server: address=\(address) network=\(kind) protocol=http")
         }
+        try listenForNames()
     }
 
-    static func sentence(_ fault: ListenFault, key: String, flag: String) -> String {
+    static func sentence(
+        _ what: String, _ address: SocketAddress, _ cause: Errno, key: String, flag: String
+    ) -> String {
         let hint =
-            switch fault.cause {
+            switch cause {
             case .addressInUse:
                 ": another process listens there, perhaps another agent; stop it or choose another port (\(flag), \(key))"
             case .accessDenied: ": this user may not listen there; choose a port above 1023 (\(flag), \(key))"
             case .addressNotAvailable: ": this machine has no such address (-client, client_addr)"
             default: ""
             }
-        return "Failed to start server: \(fault)\(hint)"
-    }
-
-    /// Whether nobody listens on a port, on any address of this machine.
-    private static func isPortFree(_ port: Int) -> Bool {
-        guard let number = UInt16(exactly: port) else { return false }
-        do throws(Errno) {
-            _ = try Socket.listen(on: SocketAddress(ipv4: (0, 0, 0, 0), port: number))
-            return true
-        } catch {
-            return false
-        }
+        return "Failed to start \(what) server: cannot listen on \(address): \(cause)\(hint)"
     }
 
     /// Consul's limit keeps one client from taking every connection. Sidecars of this machine share one address and

@@ -54,6 +54,8 @@ WARREN_HIDDEN const struct aead_ops *warren_aead_ipsec_mb(warren_tls_engine *eng
 WARREN_HIDDEN struct aead_slot *warren_aead_slot(
     warren_tls_engine *engine, struct record_direction *direction, int kind, int sealing);
 WARREN_HIDDEN void warren_aead_forget(warren_tls_engine *engine, struct record_direction *direction);
+/* Looks for the accelerator if it is wanted and was not looked for before. */
+WARREN_HIDDEN void warren_aead_accelerate(warren_tls_engine *engine);
 WARREN_HIDDEN int warren_aead_setup(warren_tls_engine *engine, int accelerator, uint32_t slots);
 WARREN_HIDDEN void warren_aead_free(warren_tls_engine *engine);
 

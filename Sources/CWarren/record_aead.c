@@ -81,6 +81,7 @@ static __attribute__((noinline)) struct aead_slot *expand(
     warren_tls_engine *engine, struct record_direction *direction, int kind, int sealing) {
     struct aead_slot *slot = take(engine);
     empty(engine, slot);
+    warren_aead_accelerate(engine);
     slot->kind = (uint8_t)kind;
     slot->sealing = (uint8_t)sealing;
     slot->accelerated = kind != AEAD_CHACHA20_POLY1305 && engine->accelerator != NULL;
@@ -112,8 +113,14 @@ int warren_aead_setup(warren_tls_engine *engine, int accelerator, uint32_t slots
     engine->slot_count = slots < 4 ? 4 : slots; /* one session uses two at a time */
     engine->slots = calloc(engine->slot_count, sizeof *engine->slots);
     if (engine->slots == NULL) return -1;
-    if (accelerator == WARREN_TLS_ACCELERATOR_AUTO) engine->accelerator = warren_aead_ipsec_mb(engine);
+    engine->accelerator_wanted = accelerator == WARREN_TLS_ACCELERATOR_AUTO;
     return 0;
+}
+
+void warren_aead_accelerate(warren_tls_engine *engine) {
+    if (!engine->accelerator_wanted) return;
+    engine->accelerator_wanted = 0;
+    engine->accelerator = warren_aead_ipsec_mb(engine);
 }
 
 void warren_aead_free(warren_tls_engine *engine) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <malloc.h>
 #include <netdb.h>
@@ -57,7 +58,18 @@ int warren_epoll_remove(int epoll, int descriptor) {
 
 int warren_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t nanoseconds) {
     struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-    int count = epoll_pwait2(epoll, events, capacity, nanoseconds < 0 ? NULL : &timeout, NULL);
+    /* epoll_pwait2 came with Linux 5.11; older kernels, gVisor and valgrind answer ENOSYS, and the system call filters of older
+     * container engines EPERM. There a wait is rounded up to whole milliseconds, so that no timer fires early. */
+    static int is_missing;
+    int count = -1;
+    if (!__atomic_load_n(&is_missing, __ATOMIC_RELAXED)) {
+        count = epoll_pwait2(epoll, events, capacity, nanoseconds < 0 ? NULL : &timeout, NULL);
+        if (count < 0 && (errno == ENOSYS || errno == EPERM)) __atomic_store_n(&is_missing, 1, __ATOMIC_RELAXED);
+    }
+    if (count < 0 && __atomic_load_n(&is_missing, __ATOMIC_RELAXED)) {
+        int64_t milliseconds = nanoseconds < 0 ? -1 : nanoseconds / 1000000 + (nanoseconds % 1000000 != 0);
+        count = epoll_wait(epoll, events, capacity, milliseconds > INT_MAX ? INT_MAX : (int)milliseconds);
+    }
     if (count >= 0) return count;
     /* A signal handler of a debugger or profiler ran: an empty turn, and the caller computes its timeout anew. */
     return errno == EINTR ? 0 : -errno;

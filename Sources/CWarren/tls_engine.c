@@ -49,7 +49,8 @@ void warren_tls_engine_set_time(warren_tls_engine *engine, int64_t now) {
     engine->test_time = now;
 }
 
-const char *warren_tls_engine_aead(const warren_tls_engine *engine) {
+const char *warren_tls_engine_aead(warren_tls_engine *engine) {
+    warren_aead_accelerate(engine);
     return engine->accelerator != NULL ? engine->accelerator->name : warren_aead_libcrypto.name;
 }
 

@@ -139,7 +139,8 @@ int warren_tls_fail_from_openssl(warren_tls_session *session) {
             }
             continue;
         }
-        if (reason >= SSL_AD_REASON_OFFSET) {
+        /* An alert has one byte; what is larger are the reasons that all of OpenSSL's libraries share. */
+        if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
             fault->reason = WARREN_TLS_PEER_ALERT;
             fault->alert = reason - SSL_AD_REASON_OFFSET;
             snprintf(fault->detail, sizeof fault->detail, "the peer sent the alert %s",
@@ -152,7 +153,7 @@ int warren_tls_fail_from_openssl(warren_tls_session *session) {
             snprintf(fault->detail, sizeof fault->detail, "%s", X509_verify_cert_error_string(verdict));
             break;
         }
-        int known = reason_of_ssl(reason);
+        int known = (reason & ERR_RFLAG_COMMON) != 0 ? WARREN_TLS_INTERNAL : reason_of_ssl(reason);
         const char *text = ERR_reason_error_string(code);
         if (fault->reason == 0) {
             fault->reason = known != 0 ? known : WARREN_TLS_MALFORMED;

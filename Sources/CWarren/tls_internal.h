@@ -87,6 +87,7 @@ struct warren_tls_engine {
     EVP_CIPHER *aead[3];          /* by enum aead_kind */
     EVP_MD_CTX *inner;            /* scratch for HMAC */
     const struct aead_ops *accelerator; /* for AES-GCM; NULL: libcrypto */
+    int accelerator_wanted;             /* not looked for yet: a sidecar without traffic does without its 2 MB */
     struct aead_slot *slots;
     uint32_t slot_count, slots_used, slot_hand;
     uint64_t key_number;          /* of the last key made */

@@ -114,7 +114,10 @@ static int issue(SSL *ssl, void *argument) {
     struct provenance provenance = {1, session->verified_at, session->good_until, {0}};
     memcpy(provenance.trust, session->context->trust, sizeof provenance.trust);
     int64_t left = end_of_resumption(session) - warren_tls_now(session->context->engine);
-    if (left < 0) left = 0; /* a lifetime of 0 tells the client to forget the ticket at once */
+    /* Nothing may be left when the chain's verdict came from the table. `redeem` refuses such a ticket by itself, but OpenSSL
+     * cannot encode one whose lifetime is 0: it reads that back as 3, finds its copy longer than the original, and fails the
+     * handshake with internal_error (ssl/statem/statem_srvr.c, construct_stateless_ticket). */
+    if (left < 1) left = 1;
     SSL_SESSION_set_timeout(state, (long)left);
     return SSL_SESSION_set1_ticket_appdata(state, &provenance, sizeof provenance);
 }

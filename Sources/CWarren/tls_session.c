@@ -95,6 +95,13 @@ static uint16_t group_of(SSL *ssl) {
     }
 }
 
+/* Whether the client asked for records below 16 KiB (RFC 6066, section 4). OpenSSL grants that, and our records are full ones. */
+static int wants_short_records(SSL *ssl) {
+    SSL_SESSION *state = SSL_get0_session(ssl);
+    uint8_t code = state != NULL ? SSL_SESSION_get_max_fragment_length(state) : 0;
+    return code >= TLSEXT_max_fragment_length_512 && code <= TLSEXT_max_fragment_length_4096;
+}
+
 static int learn(warren_tls_session *session) {
     SSL *ssl = session->ssl;
     session->version = (uint16_t)SSL_version(ssl);
@@ -135,7 +142,8 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
             session->complete = 1;
             outcome = WARREN_TLS_COMPLETE;
             warren_tls_resume_renew(session);
-            if (session->context->records != WARREN_TLS_RECORDS_ATTACHED) (void)warren_record_detach(session);
+            if (session->context->records != WARREN_TLS_RECORDS_ATTACHED && !wants_short_records(session->ssl))
+                (void)warren_record_detach(session);
         } else {
             outcome = warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "the peer's certificate could not be read");
         }

@@ -2,7 +2,7 @@ import Kernel
 import Reactor
 
 /// Accepts connections off one socket, a bounded number each turn, and backs off when the system runs short.
-final class Listener {
+package final class Listener {
     /// Connections taken in one turn.
     private static let share = 64
     /// How long accepting rests when descriptors or memory ran out: closing connections free them meanwhile.
@@ -14,9 +14,9 @@ final class Listener {
     private var watch: ControlLoop.WatchID?
     private var resting: ControlLoop.ActionID?
     private let onConnection: (consuming Descriptor, SocketAddress) -> Void
-    var onFailure: ((Errno) -> Void)?
+    package var onFailure: ((Errno) -> Void)?
 
-    init(
+    package init(
         _ socket: consuming Descriptor, loop: ControlLoop,
         onConnection: @escaping (consuming Descriptor, SocketAddress) -> Void
     ) {
@@ -26,12 +26,12 @@ final class Listener {
         self.onConnection = onConnection
     }
 
-    func start() throws(Errno) {
+    package func start() throws(Errno) {
         // Level triggered: what one turn leaves is told again in the next.
         watch = try loop.watch(raw, .level) { [self] _ in accept() }
     }
 
-    func stop() {
+    package func stop() {
         if let watch { loop.unwatch(watch) }
         watch = nil
         if let resting { loop.cancel(resting) }
@@ -69,3 +69,6 @@ final class Listener {
         }
     }
 }
+
+@available(*, unavailable)
+extension Listener: Sendable {}

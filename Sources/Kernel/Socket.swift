@@ -51,6 +51,21 @@ public enum Socket {
         return socket
     }
 
+    /// Claims a TCP port on every IPv4 address without listening (bind(2)): as long as the descriptor is open no other
+    /// claim succeeds and the system gives the port to no outgoing connection, while a socket with SO_REUSEADDR, as
+    /// `listen` makes them, may still listen there.
+    ///
+    /// Throws EADDRINUSE when anybody is on the port, if only a connection that ended a moment ago.
+    public static func claim(port: UInt16) throws(Errno) -> Descriptor {
+        let socket = Descriptor(owning: try checked(warren_socket(AF_INET, Int32(SOCK_STREAM.rawValue))))
+        let address = SocketAddress(ipv4: (0, 0, 0, 0), port: port)
+        var storage = address.storage
+        try checked(warren_bind(socket.raw, &storage, address.length))
+        // Behind the bind: before it, two claims would not see each other.
+        try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1))
+        return socket
+    }
+
     private static func removeDeadPath(_ address: SocketAddress) throws(Errno) {
         var status = stat()
         guard lstat(address.host, &status) == 0 else {

@@ -83,6 +83,7 @@ extension DataLoop {
         let target = route(of: connection).targets.states[Int(connection.pointee.target)].target
         let facts = connection.pointee.tunnel.back.session?.peer
         guard let facts, target.expectation.isMet(by: facts) else {
+            counters.count(.targetMismatches)
             connection.pointee.tunnel.back.refuse(.badCertificate, &resources)
             let got = facts?.uri ?? facts?.dnsNames.first ?? facts?.commonName ?? "no certificate"
             tryNextTarget(

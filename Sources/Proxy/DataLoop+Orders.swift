@@ -87,7 +87,7 @@ extension DataLoop {
             + " age_ms=\((loop.now - connection.pointee.acceptedAt) / 1_000_000)"
             + " idle_ms=\((loop.now - connection.pointee.lastActivity) / 1_000_000)"
             + " forward=\(connection.pointee.tunnel.forward.bytes) backward=\(connection.pointee.tunnel.backward.bytes)"
-            + " held=\(connection.pointee.tunnel.held)"
+            + " held=\(connection.pointee.tunnel.undeliveredForward + connection.pointee.tunnel.undeliveredBackward)"
             + " path=\(connection.pointee.tunnel.forward.path)/\(connection.pointee.tunnel.backward.path)"
     }
 }

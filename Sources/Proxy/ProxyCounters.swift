@@ -28,6 +28,8 @@ public struct ProxyCounters: Sendable, Equatable {
         case targetHandshakes
         /// Those of them that were resumed.
         case targetResumed
+        /// Targets whose certificate is good and is not that of whom we wanted to reach.
+        case targetMismatches
         /// Clients that were verified and not admitted.
         case refused
         /// Live tunnels cut because their peer is no longer admitted.

@@ -35,7 +35,9 @@ extension Tunnel {
             case .bytes(let arrived):
                 count += arrived
                 left -= arrived
-                if arrived < room.count, source.shortReadDrains, !source.peerEnded { source.isReadable = false }
+                if arrived < room.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {
+                    source.isReadable = false
+                }
             case .wouldBlock:
                 source.isReadable = false
             case .ended:

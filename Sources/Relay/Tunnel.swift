@@ -108,11 +108,11 @@ public struct Tunnel: ~Copyable {
         backward.path = .tls
     }
 
-    /// Bytes that were read and not yet delivered.
-    public var held: Int {
-        front.unsent.count + back.unsent.count + front.carry.count + back.carry.count + forward.pipeBytes
-            + backward.pipeBytes
-    }
+    /// Bytes read from the front leg and not yet taken by the back one.
+    public var undeliveredForward: Int { back.unsent.count + front.carry.count + forward.pipeBytes }
+
+    /// Bytes read from the back leg and not yet taken by the front one.
+    public var undeliveredBackward: Int { front.unsent.count + back.carry.count + backward.pipeBytes }
 
     /// Takes note of an epoll event on one leg.
     public mutating func note(_ readiness: Readiness, on side: Side) {

@@ -37,11 +37,19 @@ final class AgentConnection {
         send("PUT", path, body: value?.bytes() ?? [], timeout: .seconds(10), done)
     }
 
+    @discardableResult
+    func post(
+        _ path: String, _ value: Value, _ done: @escaping (Result<Response, ClientFault>) -> Void
+    ) -> ClientCall {
+        send("POST", path, body: value.bytes(), timeout: .seconds(10), done)
+    }
+
     private func send(
         _ method: String, _ path: String, body: [UInt8], timeout: Nanoseconds,
         _ done: @escaping (Result<Response, ClientFault>) -> Void
     ) -> ClientCall {
-        var headers = HeaderFields([HeaderField("Host", name)])
+        // The client knows what Host says of the server, also of one on a unix socket.
+        var headers = HeaderFields()
         if !token.isEmpty { headers.append("X-Consul-Token", token) }
         return client.send(
             Request(method: method, target: path, headers: headers, body: body), to: server, timeout: timeout, done)

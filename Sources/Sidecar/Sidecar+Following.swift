@@ -113,15 +113,21 @@ extension Sidecar {
         read(answer, "roots") { response throws(DefinitionError) in
             let new = try AgentAnswers.roots(response)
             guard new != roots else { return }
-            if roots?.trustDomain != new.trustDomain { upstreams.keys.forEach { upstreams[$0]?.targets = nil } }
+<<<<<<< HEAD
+            if roots?.trustDomain != new.trustDomain { for key in upstreams.keys { upstreams[key]?.targets = nil } }
+=======
+            if roots?.trustDomain != new.trustDomain {
+                for name in upstreams.keys { upstreams[name]?.targets = nil }
+            }
+>>>>>>> enginetests
             let domainChanged = roots != nil && roots?.trustDomain != new.trustDomain
             roots = new
             materialGeneration += 1
             admissionGeneration += 1
             log.info("roots received", .text("trust_domain", new.trustDomain))
             if domainChanged || followers.keys.allSatisfy({ !$0.hasPrefix("upstream ") }), let definition {
-                followers.keys.filter { $0.hasPrefix("upstream ") }.forEach {
-                    followers.removeValue(forKey: $0)?.cancel()
+                for name in followers.keys where name.hasPrefix("upstream ") {
+                    followers.removeValue(forKey: name)?.cancel()
                 }
                 followUpstreams(definition.upstreams)
             }
@@ -160,7 +166,7 @@ extension Sidecar {
         let question: Value = [
             "Target": .string(service), "ClientCertURI": .string(nobody.description), "ClientCertSerial": "00",
         ]
-        agent.put("/v1/agent/connect/authorize", question) { [weak self] result in
+        agent.post("/v1/agent/connect/authorize", question) { [weak self] result in
             guard let self, !isDraining else { return }
             if case .success(let response) = result, response.status == 200,
                 let value = try? AgentAnswers.parse(response), let allowed = value["Authorized"]?.bool

@@ -22,6 +22,21 @@ public struct PeerFacts: Equatable, Sendable {
     /// The first URI SAN: the SPIFFE id, if the peer has one.
     public var uri: String? { uris.first }
 
+    /// Facts put together by hand, for decisions without a handshake.
+    public init(
+        leaf: [UInt8] = [], fingerprint: [UInt8] = [], uris: [String], dnsNames: [String] = [], commonName: String = "",
+        serial: String = "", notBefore: Int64 = 0, notAfter: Int64 = .max
+    ) {
+        self.leaf = leaf
+        self.fingerprint = fingerprint
+        self.uris = uris
+        self.dnsNames = dnsNames
+        self.commonName = commonName
+        self.serial = serial
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+    }
+
     init(_ raw: OpaquePointer) {
         var length = 0
         let der = warren_tls_peer_leaf(raw, &length)

@@ -29,6 +29,7 @@ private func runTunnel(_ role: TLSRole, _ words: [String]) -> Int32 {
     let name = role == .server ? "tunnel server" : "tunnel client"
     do throws(Flags.Misuse) {
         var options = try DataPlaneFlags(flags)
+        // Flags of the server alone; a client's handshake with its target is part of -connect-timeout.
         options.route.handshakeTimeout = try flags.duration(
             "handshake-timeout", default: options.route.handshakeTimeout)
         if options.route.handshakeTimeout == 0 {
@@ -76,13 +77,14 @@ enum TunnelFlags {
             "records", "auto|attached|detached",
             "Who protects records after the handshake: OpenSSL (attached) or Warren's own record layer (detached, TLS 1.3 only). The default is auto, detached where possible."
         )
-        flags.value("handshake-timeout", "duration", "How long a client's TLS handshake may take. The default is 10s.")
         flags.value(
             "resumption", "duration",
             "How long a TLS session may be resumed; 0 makes every handshake a full one. The default is 5m.")
         flags.list("alpn", "name", "Application protocol to offer (ALPN). None by default.")
         switch role {
         case .server:
+            flags.value(
+                "handshake-timeout", "duration", "How long a client's TLS handshake may take. The default is 10s.")
             flags.list(
                 "allow-uri", "uri", "Admits clients whose certificate carries this URI, for instance a SPIFFE id.")
             flags.list(

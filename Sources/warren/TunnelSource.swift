@@ -111,11 +111,18 @@ final class TunnelSource: Renewal {
             for target in try DataPlaneRunner.targets(one) {
                 var verified = target
                 verified.expectation = uris.isEmpty ? .dnsName(wanted ?? "") : .uri(uris)
-                verified.serverName = flags.text("sni") ?? wanted ?? host
+                verified.serverName = try serverName(flags.text("sni") ?? wanted ?? host)
                 found.append(verified)
             }
         }
         return found
+    }
+
+    /// RFC 6066, section 3, and RFC 1035, section 2.3.4: a name on the wire has at most 255 bytes.
+    private static func serverName(_ name: String?) throws(Flags.Misuse) -> String? {
+        guard let name, !(1...255).contains(name.utf8.count) else { return name }
+        throw Flags.Misuse(
+            description: "the name to send in the handshake must have 1 to 255 bytes: shorten -sni or -verify-name")
     }
 
     func renewed(insist: Bool) throws(Flags.Misuse) -> Route? {
@@ -155,9 +162,12 @@ final class TunnelSource: Renewal {
 
     private static func read(_ path: String, flag: String) throws(Flags.Misuse) -> [UInt8] {
         do throws(Errno) {
-            return try File.read(path, atMost: 4 << 20)
+            let bytes = try File.read(path, atMost: 4 << 20)
+            // A file caught between truncation and writing must not read as "no certificate" or "no revocations".
+            guard bytes.isEmpty else { return bytes }
         } catch {
             throw Flags.Misuse(description: "-\(flag) \(path): \(error)")
         }
+        throw Flags.Misuse(description: "-\(flag) \(path): the file is empty, want PEM")
     }
 }

@@ -1,5 +1,6 @@
 import Agent
 import Glibc
+import Kernel
 import Testing
 
 @testable import AgentShell
@@ -26,8 +27,12 @@ import Testing
         let spec = SidecarSpec(id: record.id, command: record.command, token: "secret")
         #expect(record.serves(spec, agentAddress: "127.0.0.1:8500"))
         #expect(!record.serves(spec, agentAddress: "127.0.0.1:8501"))
-        #expect(!record.serves(SidecarSpec(id: record.id, command: record.command, token: "x"), agentAddress: "127.0.0.1:8500"))
-        #expect(!record.serves(SidecarSpec(id: record.id, command: ["/bin/false"], token: "secret"), agentAddress: "127.0.0.1:8500"))
+        #expect(
+            !record.serves(
+                SidecarSpec(id: record.id, command: record.command, token: "x"), agentAddress: "127.0.0.1:8500"))
+        #expect(
+            !record.serves(
+                SidecarSpec(id: record.id, command: ["/bin/false"], token: "secret"), agentAddress: "127.0.0.1:8500"))
     }
 
     @Test func tellsProcessesApartByTheirBirth() throws {

@@ -99,6 +99,7 @@ final class TestAgent {
                 case .checkState(let id, _): "state \(id)"
                 case .sidecar(let id, _): "sidecar \(id)"
                 case .intention(let id, _): "intention \(id)"
+                case .configEntry(let kind, let name, _): "entry \(kind) \(name)"
                 case .index: "index"
                 case .authority: "authority"
                 }

@@ -31,8 +31,10 @@ struct Comparison {
 
     private static let free = Set([
         "CreateIndex", "ModifyIndex", "ContentHash", "SerialNumber", "SigningKeyID", "CertPEM", "PrivateKeyPEM",
-        "RootCert", "NotBefore", "NotAfter", "ValidAfter", "ValidBefore", "CreatedAt", "UpdatedAt", "Version", "build",
+        "RootCert", "NotBefore", "NotAfter", "ValidAfter", "ValidBefore", "CreatedAt", "UpdatedAt", "LegacyCreateTime",
+        "LegacyUpdateTime", "Version", "build",
         "version", "Timestamp", "ActiveRootID", "Command", "raft_version", "bootstrap", "Output", "check_ttls",
+        "EnableUI",
         "check_monitors", "checks", "services",
     ])
 

@@ -8,7 +8,9 @@ struct PoolTests {
     @Test("blocks come in classes, are counted, and stay bounded when given back")
     func blocks() {
         var pool = BufferPool(keptBytes: 1 << 20)
-        for (size, kibibytes) in [(1, 16), (16 << 10, 16), (16 << 10 | 1, 64), (65536, 64), (65537, 256), (256 << 10, 256)] {
+        for (size, kibibytes) in [
+            (1, 16), (16 << 10, 16), (16 << 10 | 1, 64), (65536, 64), (65537, 256), (256 << 10, 256),
+        ] {
             let block = pool.borrow(size)
             #expect(block.bytes.count == kibibytes << 10)
             #expect(pool.lentBytes == kibibytes << 10)

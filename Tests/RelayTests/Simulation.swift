@@ -108,7 +108,9 @@ final class Simulation {
             faults += kernel.faults
         }
         for lane in lanes { close(lane) }
-        if resources.buffers.lentBytes != 0 { faults.append("\(resources.buffers.lentBytes) bytes of blocks not given back") }
+        if resources.buffers.lentBytes != 0 {
+            faults.append("\(resources.buffers.lentBytes) bytes of blocks not given back")
+        }
         if resources.pipes.lent != 0 { faults.append("\(resources.pipes.lent) pipes not given back") }
         return faults
     }
@@ -120,7 +122,7 @@ final class Simulation {
                 + " owed \(socket.edgeOwed) r\(leg.isReadable) w\(leg.isWritable)}"
         }
         return "\(one(lane.front, lane.tunnel.front)) \(one(lane.back, lane.tunnel.back)) forward"
-            + " \(lane.tunnel.forward.undelivered) \(lane.tunnel.forward.path) backward \(lane.tunnel.backward.undelivered)"
+            + " \(lane.tunnel.undeliveredForward) \(lane.tunnel.forward.path) backward \(lane.tunnel.undeliveredBackward)"
             + " ended \(lane.hasEnded)"
     }
 
@@ -206,11 +208,13 @@ final class Simulation {
     /// Memory stays bounded, and a turn ends about where its budget does.
     private func checkBounds(_ lane: Lane, _ before: (UInt64, UInt64)) {
         let block = RelayResources.scratchSize
-        for undelivered in [lane.tunnel.forward.undelivered, lane.tunnel.backward.undelivered]
+        for undelivered in [lane.tunnel.undeliveredForward, lane.tunnel.undeliveredBackward]
         where undelivered > max(block, pipeCapacity) {
             faults.append("\(undelivered) bytes held: \(describe(lane))")
         }
-        if resources.buffers.lentBytes > 2 * block * lanes.count { faults.append("more than a block for each direction") }
+        if resources.buffers.lentBytes > 2 * block * lanes.count {
+            faults.append("more than a block for each direction")
+        }
         if resources.pipes.lent > 2 * lanes.count { faults.append("more than a pipe for each direction") }
         // One read or one pipe may start inside the budget and end outside; what waited before is flushed in any case.
         let most = UInt64(budget + 2 * max(block, pipeCapacity))
@@ -249,7 +253,7 @@ final class Simulation {
             faults.append("waits though backward could go on: \(describe(lane))")
         }
         let isIdle = lane.front.inbox == 0 && lane.back.inbox == 0
-        if isIdle, lane.tunnel.forward.undelivered == 0, lane.tunnel.backward.undelivered == 0,
+        if isIdle, lane.tunnel.undeliveredForward == 0, lane.tunnel.undeliveredBackward == 0,
             !lane.tunnel.front.isReadable, !lane.tunnel.back.isReadable,
             lane.tunnel.forward.pipe != nil || lane.tunnel.backward.pipe != nil
         {

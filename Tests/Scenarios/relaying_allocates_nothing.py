@@ -1,7 +1,8 @@
 """In steady state a data loop allocates nothing and retains nothing, per block or per event, copying and splicing.
 
-Counted on the real process by perf/count.c in front of malloc and the Swift runtime. A build for debugging retains what it
-touches, so references are judged on optimised binaries only. Registrations are counted too: no epoll_ctl after set-up.
+Counted on the real process by perf/count.c in front of malloc and the Swift runtime. A build for debugging allocates for
+literals and retains what it touches, so only optimised binaries are judged; of a binary with the runtime inside only malloc can be counted. Registrations are counted too: no epoll_ctl
+after set-up.
 """
 
 import os
@@ -58,7 +59,8 @@ def run():
                         cost = {name: after[name] - before[name] for name in NAMES}
                         print(f"-splice {splice}, {count} rounds of {size} bytes: {cost}")
                         assert before["allocations"] > 0, "nothing is counted"
-                        assert cost["allocations"] == 0 and cost["frees"] == 0 and cost["objects"] == 0, cost
-                        if is_optimised() and before["references"] > 0:
-                            assert cost["references"] == 0, cost
+                        if os.uname().machine == "x86_64" and not warren.holds_its_runtime():
+                            assert before["references"] > 0 and before["objects"] > 0, "the runtime's calls are not counted"
+                        if is_optimised():
+                            assert not any(cost.values()), cost
                     assert warren.counters()["loop_registrations"] == registrations, "epoll_ctl after set-up"

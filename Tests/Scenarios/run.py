@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs scenarios, each in a process of its own: run.py [--full] [--jobs N] [--list] [NAME...]
 
-A NAME is part of a file's name. --full takes the long counts (100,000 connections and the like). The last line says
-"N passed, N failed"; the status is 1 when one failed.
+A scenario is a file here or in a folder below that defines run(); a NAME is part of its path. --full takes the long counts
+(100,000 connections and the like). A scenario that needs a program which is not there ends with status 77 and is told as
+skipped. The last line says "N passed, N failed"; the status is 1 when one failed.
 """
 
 import argparse
@@ -16,11 +17,11 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-HELPERS = {"run", "support"}
+SKIPPED = 77
 
 
 def child(path):
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(HERE), str(pathlib.Path(path).parent)]
     specification = importlib.util.spec_from_file_location("scenario", path)
     scenario = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(scenario)
@@ -37,7 +38,7 @@ def run(path, deadline):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         output, _ = process.communicate(timeout=deadline)
-        fault = None if process.returncode == 0 else f"status {process.returncode}"
+        fault = None if process.returncode in (0, SKIPPED) else f"status {process.returncode}"
     except subprocess.TimeoutExpired:
         fault, output = f"not done after {deadline:.0f} s", b""
     finally:
@@ -48,7 +49,7 @@ def run(path, deadline):
             pass
     if fault and not output:
         output, _ = process.communicate()
-    return path.stem, fault, output.decode("utf-8", "replace"), time.monotonic() - begin
+    return path.stem, fault, output.decode("utf-8", "replace"), time.monotonic() - begin, process.returncode == SKIPPED
 
 
 def main():
@@ -63,8 +64,9 @@ def main():
     if given.child:
         child(given.child)
     chosen = [
-        path for path in sorted(HERE.glob("*.py"))
-        if path.stem not in HELPERS and (not given.names or any(name in path.stem for name in given.names))]
+        path for path in sorted(HERE.rglob("*.py"))
+        if path.name != "run.py" and "\ndef run():" in path.read_text()
+        and (not given.names or any(name in str(path.relative_to(HERE)) for name in given.names))]
     if given.list:
         for path in chosen:
             print(path.stem)
@@ -75,17 +77,21 @@ def main():
     if given.full:
         os.environ["WARREN_FULL"] = "1"
     deadline = given.deadline or (900 if given.full else 120)
-    failed = 0
+    failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(max(1, given.jobs)) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, path, deadline) for path in chosen]):
-            name, fault, output, seconds = done.result()
-            print(f"{'FAILED' if fault else 'passed'}  {name}  ({seconds:.1f} s)", flush=True)
+            name, fault, output, seconds, is_skipped = done.result()
+            skipped += is_skipped
+            word = "FAILED" if fault else "skipped" if is_skipped else "passed"
+            print(f"{word}  {name}  ({seconds:.1f} s)", flush=True)
             if fault:
                 failed += 1
                 print(f"    {fault}\n    " + output.strip().replace("\n", "\n    "), flush=True)
             elif output.strip():
                 print("    " + output.strip().replace("\n", "\n    "), flush=True)
-    print(f"{len(chosen) - failed} passed, {failed} failed")
+    if skipped:
+        print(f"{skipped} skipped for want of a program")
+    print(f"{len(chosen) - failed - skipped} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -187,6 +187,11 @@ class Warren:
         with open(f"/proc/{self.pid}/status") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
+    def holds_its_runtime(self):
+        """Whether Swift's runtime is linked into the binary, where nothing can stand in front of it."""
+        with open(f"/proc/{self.pid}/maps") as maps:
+            return "libswiftCore" not in maps.read()
+
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
@@ -207,7 +212,7 @@ class Warren:
 
 
 def refused(*words, command="relay", limit=None, seconds=DEADLINE, user=None):
-    """Runs Warren with words it should refuse; the exit status, and what it said on stderr."""
+    """Runs Warren with words it should refuse; the exit status, and what it said on stderr (asked for help: on stdout)."""
     def prepare():
         if limit:
             resource.setrlimit(resource.RLIMIT_NOFILE, limit)
@@ -215,7 +220,7 @@ def refused(*words, command="relay", limit=None, seconds=DEADLINE, user=None):
     done = subprocess.run(
         [binary(), command, *[str(word) for word in words]], stdin=subprocess.DEVNULL, capture_output=True,
         timeout=seconds, preexec_fn=prepare, user=user)
-    return done.returncode, done.stderr.decode("utf-8", "replace")
+    return done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")
 
 
 def connect(address, timeout=DEADLINE, receive_buffer=None):

@@ -36,7 +36,7 @@ def run():
             until(lambda: warren.output, "a line on standard output")
             row = json.loads(warren.output[0])
             assert row["client"] == name and row["ending"] == "complete" and row["bytes_forward"] == 5, row
-            assert row["@module"] == "access" and row["listener"].startswith("127.0.0.1:"), row
+            assert row["@module"] == "access" and row["route"], row
         # Appended to, not written over.
         with Warren("-listen", "127.0.0.1:0", "-target", server.flag, "-access-log", path) as warren:
             once(warren)

@@ -35,6 +35,7 @@ extension AgentCore {
         do throws(AccessConfigurationError) {
             access = try AccessControl(
                 node: configuration.nodeName, defaultPolicy: settings.defaultPolicy,
+                downPolicy: settings.downPolicy,
                 standIn: settings.tokens["default"] ?? "", tokens: tokens)
         } catch {
             throw StartError(description: "acl: \(error)")

@@ -97,7 +97,7 @@ extension AgentCore {
     ) throws(Refusal) -> Reply {
         let options = try QueryOptions(call.target)
         if options.index > 0, max(index, 1) <= options.index, !call.isExpired {
-            return .wait(watches, Patience(duration: options.patience))
+            return .wait(watches, Patience(duration: options.patience(configuration)))
         }
         try checkDatacenter(call)
         return .answer(.json(try build(), headers: options.headers(index: index, effective: effective)))

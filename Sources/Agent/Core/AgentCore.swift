@@ -22,15 +22,21 @@ package final class AgentCore {
     package internal(set) var index: UInt64
     /// Tokens of sidecars that ran before this process began, by proxy id, so that they are adopted and not replaced.
     var keptTokens: [String: String] = [:]
+    /// What an earlier process last saw of checks that need the outside, by check id, until they are registered again.
+    var keptResults: [String: KeptResult] = [:]
     /// What changed since the waiters were last looked at.
     var touched: Set<Watch> = []
     private var effects: [Effect] = []
-    private var answers: [(Ticket, Response)] = []
+    var answers: [(Ticket, Response)] = []
 
     var metrics = Metrics()
     var intentions = IntentionTable()
     /// Who may do what; made anew from the configuration when a token changes.
     var access = AccessControl.off
+    /// Config entries by kind and name.
+    var entries: [ConfigEntryKind: [String: ConfigEntry]] = [:]
+    /// The index of the last change of these.
+    var entriesIndex: UInt64 = 0
     var authority: CertificateAuthority?
     /// The leaves handed out, by service.
     var leaves: [String: Leaf] = [:]
@@ -38,28 +44,6 @@ package final class AgentCore {
     var signatures = (tokens: 50.0, since: Int64(0))
 
     let routes = Routes.all
-
-    /// Facts about this process that no file says.
-    package struct Identity: Sendable {
-        /// The node's UUID.
-        package var nodeID: String
-        /// The path of this program, for the sidecars' command.
-        package var executable: String
-        /// Whether the process runs as root.
-        package var isRoot: Bool
-        /// Whether a port that the agent has not given away could be listened on: another agent's sidecar may have it.
-        package var isPortFree: @Sendable (Int) -> Bool
-
-        package init(
-            nodeID: String, executable: String, isRoot: Bool,
-            isPortFree: @escaping @Sendable (Int) -> Bool = { _ in true }
-        ) {
-            self.isPortFree = isPortFree
-            self.nodeID = nodeID
-            self.executable = executable
-            self.isRoot = isRoot
-        }
-    }
 
     /// What becomes due.
     enum Due: Hashable {
@@ -78,8 +62,15 @@ package final class AgentCore {
         case roots
     }
 
+    /// Claims a port for a sidecar; false when somebody else on this machine has it, another agent's sidecar perhaps.
+    let claimPort: (Int) -> Bool
+
     /// A core with nothing registered; `start` fills it.
-    package init(configuration: Configuration, identity: Identity, chance: Chance = .unpredictable, index: UInt64 = 0) {
+    package init(
+        configuration: Configuration, identity: Identity, chance: Chance = .unpredictable, index: UInt64 = 0,
+        claimPort: @escaping (Int) -> Bool = { _ in true }
+    ) {
+        self.claimPort = claimPort
         self.configuration = configuration
         self.identity = identity
         self.chance = chance
@@ -113,7 +104,7 @@ package final class AgentCore {
     /// How many requests wait.
     package var waiting: Int { waiters.count }
 
-    private var now = Now(ticks: 0, wall: 0)
+    var now = Now(ticks: 0, wall: 0)
 
     /// Lets the time pass.
     package func advance(to now: Now) {
@@ -144,120 +135,5 @@ package final class AgentCore {
         catalog.touched = []
         if sawChecks && !local.remoteAliases.isEmpty { refreshRemoteAliases(now: now) }
         return true
-    }
-
-    // MARK: Waiting
-
-    /// What became of a request.
-    package enum Outcome: Sendable {
-        case respond(Response)
-        /// The answer comes with `takeAnswers`; `abandon` the ticket when the client goes away.
-        case park(Ticket)
-        case act(Action)
-    }
-
-    /// Takes a request whose body is whole.
-    package func handle(_ request: Request, from peer: Peer, now: Now) -> Outcome {
-        self.now = now
-        let target: Target
-        do throws(Target.Fault) {
-            target = try Target(request)
-        } catch {
-            return .respond(error == .path ? plain(400) : answer(status: 500, text: ""))
-        }
-        if target.path.contains("//") { return .respond(redirect(to: Self.cleaned(request.target))) }
-        let call = Call(request: request, target: target, peer: peer, now: now)
-        guard let found = routes.find(target.path) else { return .respond(missing(target.path)) }
-        metrics.countRequest(method: request.method, path: found.route.path)
-        return outcome(of: found.route, call: with(call, rest: found.rest), ticket: nil)
-    }
-
-    /// Forgets a request whose client went away.
-    package func abandon(_ ticket: Ticket) {
-        waiters.remove(ticket)
-        deadlines.forget(.waiter(ticket))
-    }
-
-    private func with(_ call: Call, rest: String) -> Call {
-        var call = call
-        call.rest = rest
-        return call
-    }
-
-    private func outcome(of route: Route, call: Call, ticket: Ticket?) -> Outcome {
-        if let refusal = refusal(of: route, call: call) { return .respond(refusal) }
-        let reply: Reply
-        do throws(Refusal) {
-            reply = try route.handle(self, call)
-        } catch {
-            return .respond(lay(.text(error.status, error.text), call: call))
-        }
-        switch reply {
-        case .answer(let answer): return .respond(lay(answer, call: call))
-        case .act(let action): return .act(action)
-        case .wait(let watches, let patience):
-            if let ticket { return .park(ticket) }
-            let ticket = waiters.makeTicket()
-            waiters.park(call, as: ticket, on: watches)
-            var wait = min(patience.duration, configuration.maxQueryTime)
-            if patience.isJittered { wait += chance.jitter(below: wait / 16) }
-            deadlines.set(.waiter(ticket), at: call.now.advanced(by: wait).ticks)
-            return .park(ticket)
-        }
-    }
-
-    private func expire(_ ticket: Ticket, now: Now) {
-        guard var call = waiters.call(ticket) else { return }
-        call.isExpired = true
-        call.now = now
-        answer(ticket, call)
-    }
-
-    /// Asks again for every request that watches what changed. Requests of the same target and token share one answer,
-    /// so that ten thousand watchers of a service cost one look-up and ten thousand writes.
-    private func wakeWaiters() {
-        while !touched.isEmpty {
-            let changed = touched
-            touched = []
-            var shared: [SharedKey: Response?] = [:]
-            for ticket in waiters.tickets(watching: changed) {
-                guard var call = waiters.call(ticket) else { continue }
-                call.now = now
-                let key = SharedKey(target: call.request.target, token: call.token, method: call.request.method)
-                if let known = shared[key] {
-                    if let response = known { finish(ticket, response) }
-                    continue
-                }
-                shared[key] = answer(ticket, call)
-            }
-        }
-    }
-
-    private struct SharedKey: Hashable {
-        let target: String
-        let token: String
-        let method: String
-    }
-
-    @discardableResult
-    private func answer(_ ticket: Ticket, _ call: Call) -> Response? {
-        guard let found = routes.find(call.target.path) else { return nil }
-        switch outcome(of: found.route, call: call, ticket: ticket) {
-        case .respond(let response):
-            finish(ticket, response)
-            return response
-        case .park, .act: return nil
-        }
-    }
-
-    private func finish(_ ticket: Ticket, _ response: Response) {
-        answers.append((ticket, response))
-        waiters.remove(ticket)
-        deadlines.forget(.waiter(ticket))
-    }
-
-    /// Answers every waiting request as things are, before the agent stops.
-    package func releaseWaiters(now: Now) {
-        for ticket in waiters.tickets { expire(ticket, now: now) }
     }
 }

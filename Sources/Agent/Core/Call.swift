@@ -42,6 +42,15 @@ struct Call {
     }
 }
 
+/// A truth value in a query as Go's `strconv.ParseBool` reads it, or nothing.
+func goBool(_ text: String) -> Bool? {
+    switch text {
+    case "1", "t", "T", "true", "TRUE", "True": true
+    case "0", "f", "F", "false", "FALSE", "False": false
+    default: nil
+    }
+}
+
 /// A request that is refused: a status and the sentence that is the whole body.
 struct Refusal: Error {
     let status: Int

@@ -58,6 +58,13 @@ package struct SidecarSpec: Sendable, Hashable {
     package var command: [String]
     /// The token the sidecar shows to the agent.
     package var token: String
+
+    /// A specification of these parts.
+    package init(id: String, command: [String], token: String) {
+        self.id = id
+        self.command = command
+        self.token = token
+    }
 }
 
 /// What outlives the process.
@@ -73,6 +80,8 @@ package enum Persisted: Sendable, Hashable {
     case index(UInt64)
     /// An intention as JSON, or nothing when it is gone.
     case intention(id: String, [UInt8]?)
+    /// A config entry as JSON, or nothing when it is gone; intentions are kept one by one instead.
+    case configEntry(kind: String, name: String, [UInt8]?)
     /// The certificate authority's state.
     case authority([UInt8])
 }

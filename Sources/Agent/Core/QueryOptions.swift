@@ -12,9 +12,8 @@ struct QueryOptions {
     var wait = Duration.zero
     var consistency = Consistency.leader
 
-    /// The longest wait, and the wait of a request that does not say.
+    /// The longest wait, whatever `max_query_time` says.
     static let longestWait = Duration.seconds(600)
-    static let usualWait = Duration.seconds(300)
 
     init(_ target: Target) throws(Refusal) {
         if let text = target["index"], !text.isEmpty {
@@ -37,9 +36,10 @@ struct QueryOptions {
         }
     }
 
-    /// How long to wait: five minutes unless told, ten at most.
-    var patience: Duration {
-        wait <= .zero ? Self.usualWait : min(wait, Self.longestWait)
+    /// How long to wait: `default_query_time` (five minutes) unless told, `max_query_time` (ten minutes) at most.
+    func patience(_ configuration: Configuration) -> Duration {
+        let wanted = wait <= .zero ? configuration.defaultQueryTime : wait
+        return min(wanted, configuration.maxQueryTime, Self.longestWait)
     }
 
     /// The headers that go with an answer of this index.

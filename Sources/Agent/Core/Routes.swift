@@ -3,12 +3,16 @@ struct Route: Sendable {
     let path: String
     /// The methods besides OPTIONS, in the order of the Allow header.
     let methods: [String]
+    /// The file that answers, for the table in docs/COMPATIBILITY.md.
+    let file: String
     let handle: @Sendable (AgentCore, Call) throws(Refusal) -> Reply
 
     init(
-        _ methods: [String], _ path: String, _ handle: @escaping @Sendable (AgentCore, Call) throws(Refusal) -> Reply
+        _ methods: [String], _ path: String, file: String = #fileID,
+        _ handle: @escaping @Sendable (AgentCore, Call) throws(Refusal) -> Reply
     ) {
         self.path = path
+        self.file = String(file.split(separator: "/").last ?? "")
         self.methods = methods
         self.handle = handle
     }
@@ -41,6 +45,6 @@ struct Routes: Sendable {
 
     func hasPrefix(_ path: String) -> Bool { prefixes[path] != nil }
 
-    /// Every path with a route, for the table in docs/COMPATIBILITY.md.
-    var paths: [String] { (Array(exact.keys) + Array(prefixes.keys)).sorted() }
+    /// Every route in order of path, for the table in docs/COMPATIBILITY.md.
+    var list: [Route] { (Array(exact.values) + Array(prefixes.values)).sorted { $0.path < $1.path } }
 }

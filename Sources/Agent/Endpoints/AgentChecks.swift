@@ -31,7 +31,7 @@ enum AgentChecks {
     @Sendable static func register(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         let body = try call.body()
         var reader = DefinitionReader(.api)
-        var check = try core.decoded(body, in: &reader) { (reader, value) throws(DefinitionError) in
+        var check = try core.decoded(body, in: &reader) { (reader, value) throws(DefinitionFault) in
             try reader.check(value)
         }
         guard !check.name.isEmpty else { throw Refusal(400, "Missing check name") }

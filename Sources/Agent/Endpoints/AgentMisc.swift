@@ -21,11 +21,8 @@ enum AgentMisc {
     /// `?enable=`, which both maintenance endpoints demand.
     static func enable(_ call: Call) throws(Refusal) -> Bool {
         guard let text = call.target["enable"], !text.isEmpty else { throw Refusal(400, "Missing value for enable") }
-        switch text {
-        case "1", "t", "T", "true", "TRUE", "True": return true
-        case "0", "f", "F", "false", "FALSE", "False": return false
-        default: throw Refusal(400, "Invalid value for enable: \"\(text)\"")
-        }
+        guard let isEnabled = goBool(text) else { throw Refusal(400, "Invalid value for enable: \"\(text)\"") }
+        return isEnabled
     }
 
     @Sendable static func showSelf(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
@@ -65,7 +62,7 @@ enum AgentMisc {
             "DNSAddrs": listeners(configuration.dnsListenAddresses, configuration.ports.dns, ["tcp", "udp"]),
             "DNSDomain": .string(configuration.domain), "DNSPort": .number(configuration.ports.dns),
             "DataDir": .string(configuration.dataDirectory), "Datacenter": .string(configuration.datacenter),
-            "DevMode": .bool(configuration.isDev), "EnableUI": .bool(configuration.isUIEnabled),
+            "DevMode": .bool(configuration.isDev), "EnableUI": false,
             "HTTPAddrs": listeners(configuration.httpListenAddresses, configuration.ports.http, ["tcp"]),
             "HTTPPort": .number(configuration.ports.http), "HTTPSPort": .number(configuration.ports.https),
             "LogLevel": .string(configuration.logLevel), "NodeName": .string(configuration.nodeName),

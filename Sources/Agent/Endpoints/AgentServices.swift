@@ -37,7 +37,7 @@ enum AgentServices {
         let datacenter = core.configuration.datacenter
         let hash = contentHash(ServiceShape.agent(core.shown(service), datacenter: datacenter))
         if let known = call.target["hash"], !known.isEmpty, known == hash, !call.isExpired {
-            return .wait([.localService(call.rest)], Patience(duration: options.patience))
+            return .wait([.localService(call.rest)], Patience(duration: options.patience(core.configuration)))
         }
         let shape = ServiceShape.agent(core.shown(service), datacenter: datacenter, contentHash: hash)
         return .answer(.json(shape, headers: [HeaderField("X-Consul-Contenthash", hash)]))
@@ -46,7 +46,7 @@ enum AgentServices {
     @Sendable static func register(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         let body = try call.body()
         var reader = DefinitionReader(.api)
-        var definition = try core.decoded(body, in: &reader) { (reader, value) throws(DefinitionError) in
+        var definition = try core.decoded(body, in: &reader) { (reader, value) throws(DefinitionFault) in
             try reader.service(value)
         }
         guard !definition.name.isEmpty else { throw Refusal(400, "Missing service name") }
@@ -155,24 +155,27 @@ enum AgentServices {
 }
 
 extension AgentCore {
-    /// A service as it is shown: one with a 1.2 managed proxy shows the mode and command in effect.
+    /// A service as it is shown: a proxy with the settings of proxy-defaults under its own, a service with a 1.2 managed
+    /// proxy with the mode and command in effect.
     func shown(_ service: LocalService) -> LocalService {
-        guard service.definition.managedProxy != nil,
-            let managed = local.services[service.definition.id + "-proxy"]?.managed
-        else { return service }
         var shown = service
-        shown.definition.managedProxy?.execMode = managed.execMode
-        shown.definition.managedProxy?.command = managed.command
+        shown.definition = withProxyDefaults(service.definition)
+        if service.definition.managedProxy != nil,
+            let managed = local.services[service.definition.id + "-proxy"]?.managed
+        {
+            shown.definition.managedProxy?.execMode = managed.execMode
+            shown.definition.managedProxy?.command = managed.command
+        }
         return shown
     }
 
     /// Reads a definition from a body, or refuses it in the words of Consul's decoder.
     func decoded<T>(
         _ body: Value, in reader: inout DefinitionReader,
-        _ read: (inout DefinitionReader, Reader) throws(DefinitionError) -> T
+        _ read: (inout DefinitionReader, Reader) throws(DefinitionFault) -> T
     ) throws(Refusal) -> T {
         let result: T
-        do throws(DefinitionError) {
+        do throws(DefinitionFault) {
             result = try read(&reader, Reader(body))
         } catch {
             switch error {

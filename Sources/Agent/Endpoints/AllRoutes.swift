@@ -1,20 +1,8 @@
-import Mesh
-
 extension Routes {
     /// Every route of the API.
     static let all = Routes(
         AgentServices.routes + AgentChecks.routes + AgentMisc.routes + AgentHealth.routes + StatusReads.routes
             + CatalogReads.routes + CatalogWrites.routes + HealthReads.routes + Sidecars.routes
-            + ConnectCA.routes + ConnectIntentions.routes + ConnectAuthorize.routes + LegacyACL.routes)
-}
-
-/// `/v1/acl/…`: tokens stand in the configuration here, so there is nothing to manage; while ACLs are off the answer is
-/// the one every version gives.
-enum LegacyACL {
-    static let routes = ["/v1/acl/list", "/v1/acl/tokens", "/v1/acl/policies", "/v1/acl/info/"].map { path in
-        Route(["GET"], path) { (core, _) throws(Refusal) in
-            guard core.configuration.access.isEnabled else { throw Refusal(401, "ACL support disabled") }
-            throw Refusal(404, "ACL tokens are managed in the configuration of this agent (acl.static_tokens)")
-        }
-    }
+            + ConnectCA.routes + ConnectIntentions.routes + ConnectAuthorize.routes
+            + ConfigEntries.routes + LegacyACL.routes)
 }

@@ -50,7 +50,7 @@ struct CatalogRegistration {
         }
         // The catalog takes keys it does not know, so that answers can be written back as they came.
         var definitions = DefinitionReader(.api)
-        do throws(DefinitionError) {
+        do throws(DefinitionFault) {
             var service = try definitions.service(Reader(.object(object), path: reader.path))
             if service.weights == Weights(passing: 0, warning: 0) { service.weights = Weights() }
             return service

@@ -14,9 +14,10 @@ enum ConnectCA {
 
     @Sendable static func serverRoots(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         if let text = call.target["pem"], !text.isEmpty {
-            guard text == "true" || text == "1" else {
+            guard let isWanted = goBool(text) else {
                 throw Refusal(400, "The 'pem' query parameter must be a boolean value")
             }
+            if !isWanted { return try roots(core, call, extra: []) }
             var answer = Answer()
             answer.content = .text(try pem(core), type: "application/pem-certificate-chain")
             return .answer(answer)
@@ -85,7 +86,7 @@ enum ConnectCA {
         guard permit.allows(.leaf(service: service)) else { throw .permissionDenied }
         guard core.authority != nil else { throw Refusal(500, "Connect must be enabled in order to use this endpoint") }
         core.leaves[service]?.usedAt = call.now.ticks
-        let patience = Patience(duration: options.patience, isJittered: false)
+        let patience = Patience(duration: options.patience(core.configuration), isJittered: false)
         if let known = core.leaves[service], known.validity.contains(call.now.wall / 1_000_000_000) {
             if options.index > 0, known.modifyIndex <= options.index, !call.isExpired {
                 return .wait([.leaf(service)], patience)

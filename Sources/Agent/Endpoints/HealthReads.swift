@@ -99,10 +99,8 @@ enum HealthReads {
 
     private static func passing(_ call: Call) throws(Refusal) -> Bool {
         guard let text = call.target["passing"] else { return false }
-        switch text {
-        case "", "1", "t", "T", "true", "TRUE", "True": return true
-        case "0", "f", "F", "false", "FALSE", "False": return false
-        default: throw Refusal(400, "Invalid value for ?passing")
-        }
+        if text.isEmpty { return true }
+        guard let isWanted = goBool(text) else { throw Refusal(400, "Invalid value for ?passing") }
+        return isWanted
     }
 }

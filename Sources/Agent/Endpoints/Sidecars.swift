@@ -26,7 +26,7 @@ enum Sidecars {
         ]
         let hash = contentHash(.object(value))
         if let known = call.target["hash"], !known.isEmpty, known == hash, !call.isExpired {
-            return .wait([.localService(call.rest)], Patience(duration: options.patience))
+            return .wait([.localService(call.rest)], Patience(duration: options.patience(core.configuration)))
         }
         value["ContentHash"] = .string(hash)
         return .answer(.json(.object(value), headers: [HeaderField("X-Consul-Contenthash", hash)]))

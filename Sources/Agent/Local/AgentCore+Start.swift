@@ -18,7 +18,11 @@ extension AgentCore {
         try readAccess()
         publishNode()
         try bootstrapAuthority(now: now)
+        try bootstrapEntries(now: now)
         try register(configuration, now: now)
+        // What is left belongs to checks that are gone.
+        for id in keptResults.keys.sorted() { emit(.persist(.checkState(id: id, nil))) }
+        keptResults = [:]
         deadlines.set(.sync, at: now.advanced(by: .seconds(60) + chance.jitter(below: .seconds(60))).ticks)
     }
 
@@ -176,9 +180,12 @@ extension AgentCore {
         for item in kept {
             switch item {
             case .index(let value): index = max(index, value)
-            case .checkState(let id, let bytes?): states[id] = try? Value(parsing: bytes)
+            case .checkState(let id, let bytes?):
+                guard let value = try? Value(parsing: bytes) else { break }
+                if let result = KeptResult(value) { keptResults[id] = result } else { states[id] = value }
             case .sidecar(let id, let bytes?): restoreSidecar(id, bytes)
             case .intention(let id, let bytes?): restoreIntention(id, bytes)
+            case .configEntry(_, _, let bytes?): restoreEntry(bytes)
             case .authority(let bytes): try restoreAuthority(bytes)
             default: break
             }

@@ -53,6 +53,8 @@ struct LocalCheck: Sendable {
 struct LocalState: Sendable {
     var services: [String: LocalService] = [:]
     var checks: [String: LocalCheck] = [:]
+    /// Ids of the services made for another one, by its id.
+    var children: [String: Set<String>] = [:]
     /// Ids of checks by service id; under "" those of the node.
     var checkIDs: [String: Set<String>] = [:]
     /// Alias checks by the service id they mirror, so that a change finds them.

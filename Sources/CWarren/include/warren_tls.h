@@ -95,7 +95,7 @@ void warren_tls_engine_release(warren_tls_engine *engine);
 /* Test clock in seconds since 1970; 0 gives the real one back. */
 void warren_tls_engine_set_time(warren_tls_engine *engine, int64_t now);
 /* "libcrypto" or "libIPSec_MB 1.3.0 (VAES)": what seals AES-GCM records of detached sessions. */
-const char *warren_tls_engine_aead(const warren_tls_engine *engine);
+const char *warren_tls_engine_aead(warren_tls_engine *engine);
 
 /* OpenSSL_version(3): the release of the library that runs, "OpenSSL 3.0.x ...". */
 const char *warren_openssl_version(void);

@@ -63,7 +63,7 @@ public struct TokenBucket: Sendable, Hashable {
         level = min(level + Int64(min(count, Self.limit) * Self.nano), Int64(burst * Self.nano))
     }
 
-    /// Nanoseconds until `count` tokens, or a full bucket if that is less, can be taken; zero for now.
+    /// Nanoseconds until `count` tokens, or a full bucket if that is less, can be taken; zero when they are there already.
     public mutating func wait(for count: UInt64, now: UInt64) -> UInt64 {
         refill(now)
         let wanted = Int64(min(count, burst) * Self.nano)

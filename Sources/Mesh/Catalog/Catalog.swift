@@ -81,11 +81,12 @@ package struct Catalog: Sendable {
     @discardableResult
     package mutating func put(_ service: ServiceRecord, index: UInt64) -> Bool {
         let key = service.node.lowercased()
-        guard let node = nodes[key] else { return false }
+        // Only parts are taken out of the node: a copy of it held here would have the change copy all its services.
+        guard let name = nodes[key]?.record.name else { return false }
         var record = service
-        record.node = node.record.name
+        record.node = name
         let id = record.definition.id
-        let old = node.services[id]
+        let old = nodes[key]?.services[id]
         if let old {
             record.createIndex = old.createIndex
             record.modifyIndex = old.modifyIndex
@@ -124,15 +125,15 @@ package struct Catalog: Sendable {
     @discardableResult
     package mutating func put(_ check: CheckRecord, index: UInt64) -> Bool {
         let key = check.node.lowercased()
-        guard let node = nodes[key] else { return false }
+        guard let name = nodes[key]?.record.name else { return false }
         var record = check
-        record.node = node.record.name
+        record.node = name
         if !record.serviceID.isEmpty {
-            guard let service = node.services[record.serviceID] else { return false }
+            guard let service = nodes[key]?.services[record.serviceID] else { return false }
             record.serviceName = service.definition.name
             record.serviceTags = service.definition.tags
         }
-        if let old = node.checks[record.id] {
+        if let old = nodes[key]?.checks[record.id] {
             record.createIndex = old.createIndex
             record.modifyIndex = old.modifyIndex
             if record == old { return false }

@@ -32,12 +32,15 @@ extension Configuration {
         configuration.isDev = flags.isDev
         configuration.take(tree, hostName: hostName)
         configuration.remarks += idle.sorted().map { "config key \($0) is accepted and changes nothing here" }
+        if configuration.ports.https > 0 {
+            configuration.remarks.append("ports.https is set, but the API is served over plain HTTP only")
+        }
         try configuration.check()
         return configuration
     }
 
     private static let devDefaults: Object = [
-        "bind_addr": "127.0.0.1", "log_level": "DEBUG", "server": true, "ui": true, "connect": ["enabled": true],
+        "bind_addr": "127.0.0.1", "log_level": "DEBUG", "server": true, "connect": ["enabled": true],
     ]
 
     private static func flagTree(_ flags: ConfigurationFlags) throws(ConfigurationError) -> Object {
@@ -108,8 +111,6 @@ extension Configuration {
         keys.bool("log_json") { logsJSON = $0 }
         keys.string("pid_file") { pidFile = $0 }
         keys.bool("server") { isServer = $0 }
-        keys.bool("ui") { isUIEnabled = $0 }
-        keys.bool("ui_config", "enabled") { isUIEnabled = $0 }
         keys.bool("enable_local_script_checks") { if $0 { scriptChecks = .filesOnly } }
         keys.bool("enable_script_checks") { if $0 { scriptChecks = .all } }
         keys.bool("discard_check_output") { discardsCheckOutput = $0 }
@@ -117,7 +118,6 @@ extension Configuration {
         keys.int("check_output_max_size") { checkOutputMaxSize = $0 }
         keys.bool("leave_on_terminate") { leavesOnTerminate = $0 }
         keys.bool("skip_leave_on_interrupt") { skipsLeaveOnInterrupt = $0 }
-        keys.duration("performance", "leave_drain_time") { leaveDrainTime = $0 }
         keys.duration("default_query_time") { defaultQueryTime = $0 }
         keys.duration("max_query_time") { maxQueryTime = $0 }
         keys.strings("recursor") { recursors += $0 }
@@ -169,6 +169,8 @@ extension Configuration {
         keys.bool("acl", "enabled") { access.isEnabled = $0 }
         keys.string("acl_default_policy") { access.defaultPolicy = $0 }
         keys.string("acl", "default_policy") { access.defaultPolicy = $0 }
+        keys.string("acl_down_policy") { access.downPolicy = $0 }
+        keys.string("acl", "down_policy") { access.downPolicy = $0 }
         for (key, name) in [
             ("acl_master_token", "master"), ("acl_token", "default"), ("acl_agent_token", "agent"),
             ("acl_agent_master_token", "agent_master"), ("acl_replication_token", "replication"),

@@ -21,14 +21,12 @@ package struct Configuration: Sendable, Hashable {
     package var logLevel = "INFO"
     package var logsJSON = false
     package var pidFile = ""
-    package var isUIEnabled = false
     package var scriptChecks = ScriptChecks.off
     package var discardsCheckOutput = false
     package var checkUpdateInterval = Duration.seconds(300)
     package var checkOutputMaxSize = 4096
     package var leavesOnTerminate: Bool?
     package var skipsLeaveOnInterrupt: Bool?
-    package var leaveDrainTime = Duration.seconds(5)
     package var defaultQueryTime = Duration.seconds(300)
     package var maxQueryTime = Duration.seconds(600)
     package var connect = ConnectSettings()
@@ -98,6 +96,7 @@ package struct AccessSettings: Sendable, Hashable {
     package var isEnabled = false
     /// "allow" or "deny".
     package var defaultPolicy = "allow"
+    package var downPolicy = "extend-cache"
     /// Tokens by what they are for: "master", "agent", "agent_master", "default", "replication".
     package var tokens: [String: String] = [:]
     /// Ours: tokens with rules, since there is no endpoint to create them.

@@ -57,7 +57,7 @@ struct ReadFile {
     ) throws(ConfigurationError) {
         for element in Self.single(reader) {
             var definitions = DefinitionReader(.file)
-            do throws(DefinitionError) {
+            do throws(DefinitionFault) {
                 services.append(try definitions.service(element))
             } catch {
                 throw Self.fault(error, file)
@@ -71,7 +71,7 @@ struct ReadFile {
     ) throws(ConfigurationError) {
         for element in Self.single(reader) {
             var definitions = DefinitionReader(.file)
-            do throws(DefinitionError) {
+            do throws(DefinitionFault) {
                 checks.append(try definitions.check(element))
             } catch {
                 throw Self.fault(error, file)
@@ -80,7 +80,7 @@ struct ReadFile {
         }
     }
 
-    private static func fault(_ error: DefinitionError, _ file: String) -> ConfigurationError {
+    private static func fault(_ error: DefinitionFault, _ file: String) -> ConfigurationError {
         switch error {
         case .unknownKey(let path): .unknownKeys(file, [path.description])
         case .type(let error): .type(file, error)

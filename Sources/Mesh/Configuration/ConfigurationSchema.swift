@@ -25,14 +25,17 @@ enum ConfigurationSchema {
     private static let table = """
         + string  datacenter data_dir node_name node_id bind_addr advertise_addr advertise_addr_wan client_addr domain
         + string  log_level pid_file acl_master_token acl_token acl_agent_token acl_agent_master_token
-        + string  acl_replication_token acl_datacenter acl_default_policy acl_down_policy primary_datacenter
-        + bool    server ui log_json enable_script_checks enable_local_script_checks discard_check_output
+        + string  acl_replication_token acl_datacenter acl_default_policy acl_down_policy
+        - string  primary_datacenter
+        - bool    ui ui_config/enabled
+        + bool    server log_json enable_script_checks enable_local_script_checks discard_check_output
         + bool    leave_on_terminate skip_leave_on_interrupt
         + map     node_meta
         + strings recursors recursor
         + duration check_update_interval default_query_time max_query_time
         + int     check_output_max_size
-        + int     ports/dns ports/http ports/https ports/grpc ports/serf_lan ports/serf_wan ports/server
+        - int     ports/grpc
+        + int     ports/dns ports/http ports/https ports/serf_lan ports/serf_wan ports/server
         + int     ports/proxy_min_port ports/proxy_max_port ports/sidecar_min_port ports/sidecar_max_port
         - int     ports/expose_min_port ports/expose_max_port ports/grpc_tls
         + string  addresses/dns addresses/http
@@ -73,11 +76,10 @@ enum ConfigurationSchema {
         - string  limits/https_handshake_timeout limits/rpc_handshake_timeout
         - int     limits/rpc_max_conns_per_client limits/rpc_max_burst limits/kv_max_value_size limits/txn_max_req_len
         - float   limits/rpc_rate
-        + duration performance/leave_drain_time
+        - duration performance/leave_drain_time
         - int     performance/raft_multiplier
         - duration performance/rpc_hold_timeout
         + any     config_entries/bootstrap
-        + bool    ui_config/enabled
         - any     ui_config/dir ui_config/content_path ui_config/metrics_provider ui_config/metrics_provider_files
         - any     ui_config/metrics_provider_options_json ui_config/metrics_proxy ui_config/dashboard_url_templates
         + string  telemetry/metrics_prefix

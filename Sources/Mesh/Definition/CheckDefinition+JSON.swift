@@ -16,9 +16,9 @@ extension DefinitionReader {
         ])
 
     /// Reads a check, whether it stands alone or in a service.
-    package mutating func check(_ reader: Reader) throws(DefinitionError) -> CheckDefinition {
+    package mutating func check(_ reader: Reader) throws(DefinitionFault) -> CheckDefinition {
         var check = CheckDefinition()
-        try members(reader, Self.checkVocabulary) { (self, name, value) throws(DefinitionError) in
+        try members(reader, Self.checkVocabulary) { (self, name, value) throws(DefinitionFault) in
             switch name {
             case "id", "check_id": check.id = try self.string(value)
             case "name": check.name = try self.string(value)
@@ -60,7 +60,7 @@ extension DefinitionReader {
         return check
     }
 
-    private func headerMembers(_ reader: Reader) throws(DefinitionError) -> [(key: String, reader: Reader)] {
+    private func headerMembers(_ reader: Reader) throws(DefinitionFault) -> [(key: String, reader: Reader)] {
         do throws(TypeError) {
             return try reader.members()
         } catch {

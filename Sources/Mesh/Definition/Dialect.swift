@@ -31,7 +31,7 @@ struct Vocabulary {
 }
 
 /// Why a definition could not be read.
-package enum DefinitionError: Error, Sendable, Hashable {
+package enum DefinitionFault: Error, Sendable, Hashable {
     /// A key no version of Consul knows there.
     case unknownKey(Path)
     /// A value of the wrong kind.
@@ -55,8 +55,8 @@ package struct DefinitionReader {
     /// Calls `take` with each member's snake_case name; null members are left out, as Go leaves such fields alone.
     mutating func members(
         _ reader: Reader, _ vocabulary: Vocabulary,
-        _ take: (inout DefinitionReader, String, Reader) throws(DefinitionError) -> Void
-    ) throws(DefinitionError) {
+        _ take: (inout DefinitionReader, String, Reader) throws(DefinitionFault) -> Void
+    ) throws(DefinitionFault) {
         for (key, member) in try typed({ () throws(TypeError) in try reader.members() }) {
             guard let name = vocabulary.name(key, in: dialect) else {
                 unknown.append(member.path)
@@ -66,44 +66,44 @@ package struct DefinitionReader {
         }
     }
 
-    func string(_ reader: Reader) throws(DefinitionError) -> String {
+    func string(_ reader: Reader) throws(DefinitionFault) -> String {
         try typed { () throws(TypeError) in try reader.string() }
     }
 
-    func bool(_ reader: Reader) throws(DefinitionError) -> Bool {
+    func bool(_ reader: Reader) throws(DefinitionFault) -> Bool {
         try typed { () throws(TypeError) in try reader.bool() }
     }
 
-    func integer(_ reader: Reader) throws(DefinitionError) -> Int {
+    func integer(_ reader: Reader) throws(DefinitionFault) -> Int {
         // Go's JSON numbers in an opaque map are doubles, so 8080.0 is a port like any other there; here it is not.
         try typed { () throws(TypeError) in try reader.integer() }
     }
 
     /// A list of strings. Files may give a single string instead, which HCL's decoder takes for a list of one.
-    func strings(_ reader: Reader) throws(DefinitionError) -> [String] {
+    func strings(_ reader: Reader) throws(DefinitionFault) -> [String] {
         if dialect == .file, case .string(let text) = reader.value { return [text] }
         return try typed { () throws(TypeError) in try reader.strings() }
     }
 
-    func stringMap(_ reader: Reader) throws(DefinitionError) -> [String: String] {
+    func stringMap(_ reader: Reader) throws(DefinitionFault) -> [String: String] {
         var map: [String: String] = [:]
         for (key, value) in try typed({ () throws(TypeError) in try reader.stringMembers() }) { map[key] = value }
         return map
     }
 
-    func object(_ reader: Reader) throws(DefinitionError) -> Object {
+    func object(_ reader: Reader) throws(DefinitionFault) -> Object {
         guard case .object(let object) = reader.value else { throw .type(reader.mismatch("object")) }
         return object
     }
 
-    func elements(_ reader: Reader) throws(DefinitionError) -> [Reader] {
+    func elements(_ reader: Reader) throws(DefinitionFault) -> [Reader] {
         // HCL takes a single block for a list of one.
         if dialect == .file, case .object = reader.value { return [reader] }
         return try typed { () throws(TypeError) in try reader.elements() }
     }
 
     /// A duration: text with units, or in the API a number of nanoseconds.
-    func duration(_ reader: Reader) throws(DefinitionError) -> Duration {
+    func duration(_ reader: Reader) throws(DefinitionFault) -> Duration {
         if dialect == .api, case .integer(let nanoseconds) = reader.value { return .nanoseconds(nanoseconds) }
         let text = try string(reader)
         if text.isEmpty, dialect == .file { return .zero }
@@ -114,7 +114,7 @@ package struct DefinitionReader {
         }
     }
 
-    private func typed<T>(_ read: () throws(TypeError) -> T) throws(DefinitionError) -> T {
+    private func typed<T>(_ read: () throws(TypeError) -> T) throws(DefinitionFault) -> T {
         do throws(TypeError) {
             return try read()
         } catch {

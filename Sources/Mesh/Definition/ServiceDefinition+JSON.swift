@@ -19,10 +19,10 @@ extension DefinitionReader {
     ])
 
     /// Reads a service in any form that Consul 1.2 and later take.
-    package mutating func service(_ reader: Reader) throws(DefinitionError) -> ServiceDefinition {
+    package mutating func service(_ reader: Reader) throws(DefinitionFault) -> ServiceDefinition {
         var service = ServiceDefinition()
         var oldDestination = ""
-        try members(reader, Self.serviceVocabulary) { (self, name, value) throws(DefinitionError) in
+        try members(reader, Self.serviceVocabulary) { (self, name, value) throws(DefinitionFault) in
             switch name {
             case "kind":
                 let text = try self.string(value)
@@ -55,8 +55,8 @@ extension DefinitionReader {
         return service
     }
 
-    private mutating func connect(_ reader: Reader, into service: inout ServiceDefinition) throws(DefinitionError) {
-        try members(reader, Self.connectVocabulary) { (self, name, value) throws(DefinitionError) in
+    private mutating func connect(_ reader: Reader, into service: inout ServiceDefinition) throws(DefinitionFault) {
+        try members(reader, Self.connectVocabulary) { (self, name, value) throws(DefinitionFault) in
             switch name {
             case "native": service.isNative = try self.bool(value)
             case "proxy": service.managedProxy = try self.managedProxy(value)
@@ -65,9 +65,9 @@ extension DefinitionReader {
         }
     }
 
-    private mutating func managedProxy(_ reader: Reader) throws(DefinitionError) -> ManagedProxyDefinition {
+    private mutating func managedProxy(_ reader: Reader) throws(DefinitionFault) -> ManagedProxyDefinition {
         var managed = ManagedProxyDefinition()
-        try members(reader, Self.managedVocabulary) { (self, name, value) throws(DefinitionError) in
+        try members(reader, Self.managedVocabulary) { (self, name, value) throws(DefinitionFault) in
             switch name {
             case "exec_mode": managed.execMode = try self.string(value)
             case "command": managed.command = try self.strings(value)
@@ -85,9 +85,9 @@ extension DefinitionReader {
         return managed
     }
 
-    package mutating func proxy(_ reader: Reader) throws(DefinitionError) -> ProxyDefinition {
+    package mutating func proxy(_ reader: Reader) throws(DefinitionFault) -> ProxyDefinition {
         var proxy = ProxyDefinition()
-        try members(reader, Self.proxyVocabulary) { (self, name, value) throws(DefinitionError) in
+        try members(reader, Self.proxyVocabulary) { (self, name, value) throws(DefinitionFault) in
             switch name {
             case "destination_service_name": proxy.destinationServiceName = try self.string(value)
             case "destination_service_id": proxy.destinationServiceID = try self.string(value)
@@ -109,9 +109,9 @@ extension DefinitionReader {
         return proxy
     }
 
-    package mutating func upstream(_ reader: Reader) throws(DefinitionError) -> UpstreamDefinition {
+    package mutating func upstream(_ reader: Reader) throws(DefinitionFault) -> UpstreamDefinition {
         var upstream = UpstreamDefinition()
-        try members(reader, Self.upstreamVocabulary) { (self, name, value) throws(DefinitionError) in
+        try members(reader, Self.upstreamVocabulary) { (self, name, value) throws(DefinitionFault) in
             switch name {
             case "destination_type":
                 let type = try self.string(value)
@@ -128,30 +128,30 @@ extension DefinitionReader {
         return upstream
     }
 
-    private mutating func meshGatewayMode(_ reader: Reader) throws(DefinitionError) -> String {
+    private mutating func meshGatewayMode(_ reader: Reader) throws(DefinitionFault) -> String {
         var mode = ""
-        try members(reader, Vocabulary(["mode"])) { (self, _, value) throws(DefinitionError) in
+        try members(reader, Vocabulary(["mode"])) { (self, _, value) throws(DefinitionFault) in
             mode = try self.string(value)
         }
         return mode
     }
 
-    private mutating func weights(_ reader: Reader) throws(DefinitionError) -> Weights {
+    private mutating func weights(_ reader: Reader) throws(DefinitionFault) -> Weights {
         var weights = Weights(passing: 0, warning: 0)
-        try members(reader, Vocabulary(["passing", "warning"])) { (self, name, value) throws(DefinitionError) in
+        try members(reader, Vocabulary(["passing", "warning"])) { (self, name, value) throws(DefinitionFault) in
             let weight = try self.integer(value)
             if name == "passing" { weights.passing = weight } else { weights.warning = weight }
         }
         return weights
     }
 
-    private mutating func taggedAddresses(_ reader: Reader) throws(DefinitionError) -> [String: ServiceAddress] {
+    private mutating func taggedAddresses(_ reader: Reader) throws(DefinitionFault) -> [String: ServiceAddress] {
         var addresses: [String: ServiceAddress] = [:]
         guard case .object(let object) = reader.value else { throw .type(reader.mismatch("object")) }
         for member in object.members {
             var address = ServiceAddress(address: "", port: 0)
             let place = Reader(member.value, path: .key(reader.path, member.key))
-            try members(place, Vocabulary(["address", "port"])) { (self, name, value) throws(DefinitionError) in
+            try members(place, Vocabulary(["address", "port"])) { (self, name, value) throws(DefinitionFault) in
                 if name == "address" {
                     address.address = try self.string(value)
                 } else {

@@ -24,7 +24,7 @@ extension Command {
 
               Takes the services that the files define off the agent, or with -id one.
             """,
-        declare: { flags in flags.value("id", "id", "The service's id, when no files are given.") }
+        reads: .catalog, declare: { flags in flags.value("id", "id", "The service's id, when no files are given.") }
     ) { (flags, client) throws(Failure) in
         let ids: [String]
         if let id = flags.text("id"), !id.isEmpty {
@@ -55,6 +55,7 @@ extension Command {
               Registers the services that the files define, or with flags one. They stay
               until they are deregistered.
             """,
+        reads: .catalog,
         declare: { flags in
             flags.value("address", "address", "The service's address. The default is the agent's.")
             flags.value("id", "id", "The service's id. The default is -name.")

@@ -25,8 +25,9 @@ struct WatchHandler {
     func run(_ news: Value, index: UInt64, _ client: AgentClient) throws(Failure) {
         let child: ChildProcess
         do throws(Errno) {
-            let input = Descriptor(owning: warren_memory_file("watch"))
-            guard input.raw >= 0 else { throw Errno(-input.raw) }
+            let number = warren_memory_file("watch")
+            guard number >= 0 else { throw Errno(-number) }
+            let input = Descriptor(owning: number)
             let bytes = news.bytes() + [0x0a]
             guard bytes.withUnsafeBytes({ write($0, to: input.raw) }), lseek(input.raw, 0, SEEK_SET) == 0 else {
                 throw Errno(errno)

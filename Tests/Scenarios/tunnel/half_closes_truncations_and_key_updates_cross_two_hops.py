@@ -1,0 +1,212 @@
+"""Ends travel as ends and breaks as breaks: half-close both ways, a killed hop is a reset; key updates go unnoticed."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+from tunnel_support import (
+    DEADLINE, Realm, Server, client_context, digest, folder, payload, read_all, read_exactly, s_client_words, scenario,
+    settled, shake, tunnel_server, two_hops, until, was_reset)
+
+def answer_after_end(end):
+    with end:
+        end.sendall(digest(read_all(end)).encode())
+
+
+def ends_first(end):
+    with end:
+        end.sendall(payload(300_000, seed=5))
+        end.shutdown(socket.SHUT_WR)
+        assert digest(read_all(end)) == digest(payload(500_000, seed=6))
+
+
+def half_closes(realm):
+    for records in ("auto", "attached"):
+        words = ("-records", records)
+        with Server(answer_after_end) as target, two_hops(realm, target.flag, words, words) as (outer, inner):
+            for size in (0, 1, 70_000, 5_000_000):
+                with outer.connect() as client:
+                    data = payload(size)
+                    client.sendall(data)
+                    client.shutdown(socket.SHUT_WR)
+                    assert read_all(client).decode() == digest(data), f"{size} bytes, {records}"
+            assert settled(outer)["broken"] == settled(inner)["broken"] == 0
+        with Server(ends_first) as target, two_hops(realm, target.flag, words, words) as (outer, inner):
+            for _ in range(3):
+                with outer.connect() as client:
+                    assert digest(read_exactly(client, 300_000)) == digest(payload(300_000, seed=5))
+                    assert client.recv(1) == b"", "the target's end did not arrive"
+                    client.sendall(payload(500_000, seed=6))
+                    client.shutdown(socket.SHUT_WR)
+                    assert client.recv(1) == b""
+            assert settled(outer)["broken"] == settled(inner)["broken"] == 0
+
+
+def truncations(realm):
+    """One hop killed with SIGKILL: both ends see a reset, never a clean end."""
+    for records in ("auto", "attached"):
+        for victim in (0, 1):
+            seen = []
+
+            def hold(end):
+                end.sendall(b"hello")
+                seen.append(was_reset(end))
+
+            words = ("-records", records, "-access-log", "-")
+            with Server(hold) as target, two_hops(realm, target.flag, words, words) as hops:
+                clients = [hops[0].connect() for _ in range(3)]
+                for client in clients:
+                    assert read_exactly(client, 5) == b"hello"
+                    client.sendall(b"some bytes")
+                time.sleep(0.2)
+                os.kill(hops[victim].pid, signal.SIGKILL)
+                hops[victim].process.wait(10)
+                # The kernel closes the dead one's sockets with FIN: toward plain TCP that is all there is to see of it.
+                ours = [was_reset(client) for client in clients]
+                until(lambda: len(seen) == 3, "the target sees the ends")
+                survivor = hops[1 - victim]
+                lines = until(lambda: len(survivor.output) >= 3 and list(survivor.output), "the survivor's access log")
+                side = "target" if victim == 1 else "client"
+                for line in lines:
+                    assert re.search(f"ending={side}-(tls-truncated|reset) ", line), line
+                if victim == 1:
+                    assert ours == [True] * 3, f"{records}: clients saw a clean end of a killed hop: {ours}"
+                else:
+                    assert seen == [True] * 3, f"{records}: targets saw a clean end of a killed hop: {seen}"
+
+
+def cut_without_close_notify(realm):
+    """A TLS client that ends its TCP stream without close_notify, between records and inside one; TLS 1.2 and 1.3."""
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for inside in (False, True):
+            seen = []
+
+            def hold(end):
+                end.sendall(b"hello")
+                with contextlib.suppress(ConnectionResetError):
+                    seen.append(("end", read_all(end)))
+                    return
+                seen.append(("reset", b""))
+
+            with Server(hold) as target, tunnel_server(realm, target.flag, "-access-log", "-") as warren:
+                context = client_context(realm, realm.client, lowest=version, highest=version)
+                end = shake(context, warren.address())
+                assert end.recv(5) == b"hello"
+                end.sendall(b"some bytes")
+                raw = socket.socket(fileno=end.detach())
+                raw.settimeout(DEADLINE)
+                if inside:
+                    raw.sendall(bytes([23, 3, 3, 0, 100]) + b"x" * 20)
+                raw.shutdown(socket.SHUT_WR)
+                was_reset(raw)
+                raw.close()
+                until(lambda: seen, "the target sees an end")
+                assert seen[0][0] == "reset", f"{version.name}, inside a record: {inside}: the target saw a clean end"
+                line = until(lambda: list(warren.output), "the access log")[0]
+                assert "ending=client-tls-truncated" in line, line
+
+
+def key_updates(realm):
+    """openssl s_client updates its keys, and asks for ours, in the middle of a stream (K and k)."""
+    for records in ("auto", "attached"):
+        heard = []
+
+        def mirror(end):
+            with end:
+                while data := end.recv(65536):
+                    heard.append(data)
+                    end.sendall(data)
+
+        with Server(mirror) as target, tunnel_server(realm, target.flag, "-records", records) as warren:
+            process = subprocess.Popen(
+                s_client_words(realm, warren.address(), "-tls1_3", "-msg", identity=realm.client,
+                               commands=True), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            output = []
+            reader = threading.Thread(target=lambda: [output.append(piece) for piece in iter(
+                lambda: process.stdout.read1(65536), b"")], daemon=True)
+            reader.start()
+            try:
+                until(lambda: b"NewSessionTicket" in b"".join(output), "the handshake of s_client")
+                expected = b""
+                for number in range(20):
+                    line = f"line {number} ".encode() + b"x" * 500 + b"\n"
+                    expected += line
+                    for word, sign in ((line, None), (b"K\n" if number % 2 else b"k\n", b"KEYUPDATE")):
+                        # s_client takes one read of its input for a command or for data.
+                        process.stdin.write(word)
+                        process.stdin.flush()
+                        if sign is None:
+                            until(lambda: b"".join(heard) == expected, f"line {number}: {b''.join(output)[-500:]}")
+                        else:
+                            until(lambda: b"".join(output).count(sign) > number, f"update {number}")
+                # After the last update in both directions, bytes both ways.
+                process.stdin.write(b"the last line\n")
+                process.stdin.flush()
+                until(lambda: b"the last line\n" in b"".join(output), f"the echo after {records} key updates")
+                updates = b"".join(output)
+                answers = updates.count(b"<<< TLS 1.3, Handshake [length 0005], KeyUpdate")
+                assert answers == 10, f"Warren answered {answers} of 10 requests"
+                process.stdin.close()
+                process.wait(10)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+                reader.join(5)
+            counters = settled(warren)
+            assert counters["client_handshakes"] == 1 and counters["broken"] == 0, counters
+
+
+def renegotiation(realm):
+    """TLS 1.2 and the letter R of s_client: refused, and the tunnel is over for it or goes on, but never renegotiated."""
+    def mirror(end):
+        with end, contextlib.suppress(ConnectionResetError):
+            while data := end.recv(65536):
+                end.sendall(data)
+
+    with Server(mirror) as target, tunnel_server(realm, target.flag, "-access-log", "-") as warren:
+        process = subprocess.Popen(
+            s_client_words(realm, warren.address(), "-tls1_2", "-msg", identity=realm.client, commands=True),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        output = []
+        reader = threading.Thread(target=lambda: [output.append(piece) for piece in iter(
+            lambda: process.stdout.read1(65536), b"")], daemon=True)
+        reader.start()
+        try:
+            process.stdin.write(b"hello\n")
+            process.stdin.flush()
+            until(lambda: b"hello\n" in b"".join(output), "the first echo")
+            process.stdin.write(b"R\n")
+            process.stdin.flush()
+            until(lambda: b"RENEGOTIATING" in b"".join(output), "s_client asks")
+            until(lambda: process.poll() is not None or b"no_renegotiation" in b"".join(output), "the answer")
+        finally:
+            process.kill()
+            process.wait()
+            reader.join(5)
+        said = b"".join(output).decode("utf-8", "replace")
+        assert "no_renegotiation" in said, said[-1500:]
+        assert said.count("<<< TLS 1.2, Handshake [length 0004], ServerHelloDone") <= 1, "a second handshake took place"
+        counters = settled(warren)
+        assert counters["client_handshakes"] == 1, counters
+        print("renegotiation:", re.search(r"ending=\S+", warren.output[0]).group())
+
+
+PARTS = (half_closes, truncations, cut_without_close_notify, key_updates, renegotiation)
+
+
+def run():
+    with folder() as place:
+        realm = Realm(place)
+        for part in PARTS:
+            part(realm)
+
+
+if __name__ == "__main__":
+    scenario(run)

@@ -1,0 +1,78 @@
+import JSON
+import Kernel
+import Proxy
+import Testing
+
+@testable import Sidecar
+
+/// The two forms in which agents describe a proxy, as recorded from Consul 1.2.0 and 1.9.17.
+@Suite("A proxy's definition")
+struct DefinitionTests {
+    @Test("is read from 1.2's managed form")
+    func managed() throws {
+        let definition = try ProxyDefinition.managed(
+            Value(
+                parsing: """
+                    {"ProxyServiceID": "service1-proxy", "TargetServiceID": "service1", "TargetServiceName": "service1",
+                     "ContentHash": "x", "ExecMode": "daemon", "Command": [],
+                     "Config": {"bind_address": "127.0.0.1", "bind_port": 20099,
+                                "local_service_address": "127.0.0.1:8081", "local_connect_timeout_ms": 250,
+                                "handshake_timeout_ms": 3000.0, "intention_deny_live": "drain",
+                                "upstreams": [{"destination_name": "service2", "local_bind_port": 38082,
+                                               "connect_timeout_ms": "700"},
+                                              {"destination_name": "q", "destination_type": "prepared_query",
+                                               "destination_datacenter": "dc2", "local_bind_address": "::1",
+                                               "local_bind_port": 38083}]}}
+                    """))
+        #expect(definition.service == "service1")
+        #expect(definition.listen?.description == "127.0.0.1:20099")
+        #expect(definition.application?.description == "127.0.0.1:8081")
+        #expect(definition.inbound.connectTimeout == .milliseconds(250))
+        #expect(definition.inbound.handshakeTimeout == .seconds(3))
+        #expect(definition.enforcement == .drain(.seconds(30)))
+        try #require(definition.upstreams.count == 2)
+        #expect(definition.upstreams[0].listen.description == "127.0.0.1:38082")
+        #expect(definition.upstreams[0].settings.connectTimeout == .milliseconds(700))
+        #expect(definition.upstreams[1].kind == .preparedQuery && definition.upstreams[1].datacenter == "dc2")
+        #expect(definition.upstreams[1].listen.description == "[::1]:38083")
+    }
+
+    @Test("is read from 1.9's sidecar form")
+    func sidecar() throws {
+        let definition = try ProxyDefinition.sidecar(
+            Value(
+                parsing: """
+                    {"Kind": "connect-proxy", "ID": "side-sidecar-proxy", "Service": "side-sidecar-proxy", "Port": 21002,
+                     "Address": "", "Proxy": {"DestinationServiceName": "side", "DestinationServiceID": "side",
+                     "LocalServiceAddress": "127.0.0.1", "LocalServicePort": 9011, "Upstreams": [{"DestinationType":
+                     "service", "DestinationName": "service2", "LocalBindPort": 39005, "Config":
+                     {"connect_timeout_ms": 1500}, "MeshGateway": {}}], "MeshGateway": {}, "Expose": {}}}
+                    """))
+        #expect(definition.service == "side")
+        #expect(definition.listen?.description == "0.0.0.0:21002")
+        #expect(definition.application?.description == "127.0.0.1:9011")
+        #expect(definition.upstreams.map(\.name) == ["service2"])
+        #expect(definition.upstreams[0].settings.connectTimeout == .milliseconds(1500))
+    }
+
+    /// What is wrong, and what the sentence must name.
+    @Test(
+        "that cannot be served names the key",
+        arguments: [
+            (#"{"Config": {}}"#, "TargetServiceName"),
+            (#"{"TargetServiceName": "a", "Config": {"bind_port": 1}}"#, "Config.local_service_address"),
+            (#"{"TargetServiceName": "a", "Config": {"bind_port": true}}"#, "Config.bind_port: want integer"),
+            (#"{"TargetServiceName": "a", "Config": {"upstreams": [{}]}}"#, "Config.upstreams[0].destination_name"),
+            (
+                #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b"}]}}"#,
+                "Config.upstreams[0].local_bind_port"
+            ),
+            (#"{"TargetServiceName": "a", "Config": {"handshake_timeout_ms": -1}}"#, "Config.handshake_timeout_ms"),
+            (#"{"TargetServiceName": "a", "Config": {"intention_deny_live": "maybe"}}"#, "want cut, drain or keep"),
+        ])
+    func refused(text: String, names: String) throws {
+        let value = try Value(parsing: text)
+        let error = #expect(throws: DefinitionError.self) { try ProxyDefinition.managed(value) }
+        #expect(error?.description.contains(names) == true, "\(error?.description ?? "")")
+    }
+}

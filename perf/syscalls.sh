@@ -1,0 +1,66 @@
+#!/bin/sh
+# How many system calls does a unit of work cost, and which? Units: a request, a new connection, a megabyte.
+#   perf/syscalls.sh [-k request|connection|bulk|all] [-s SECONDS] [-p PID]
+# With -p the calls of that process are counted for SECONDS, without units. Counting slows the process down: the figures
+# per unit are right, the speed is not.
+set -eu
+. "$(dirname "$0")/common.sh"
+
+kinds=all
+given=
+while getopts p:k:s: letter; do
+    case $letter in
+    p) given=$OPTARG ;;
+    k) kinds=$OPTARG ;;
+    s) SECONDS_OF_LOAD=$OPTARG ;;
+    *) exit 2 ;;
+    esac
+done
+need strace "install strace"
+need python3 "it makes the load"
+
+# count PID SECONDS COMMAND...: strace -c around a command, or around sleep.
+count() {
+    pid=$1
+    shift
+    strace -c -f -q -U calls,name -p "$pid" -o "$PLACE/calls" 2>"$PLACE/strace.log" &
+    tracer=$!
+    remember "$tracer"
+    sleep 0.5
+    if ! kill -0 "$tracer" 2>/dev/null; then
+        say "syscalls.sh: strace cannot attach to $pid: $(cat "$PLACE/strace.log")"
+        exit 3
+    fi
+    "$@"
+    kill -INT "$tracer"
+    wait "$tracer" 2>/dev/null || :
+}
+
+if [ -n "$given" ]; then
+    count "$given" sleep "$SECONDS_OF_LOAD"
+    cat "$PLACE/calls"
+    exit 0
+fi
+[ "$kinds" = all ] && kinds="request connection bulk"
+for kind in $kinds; do
+    start_target "$kind"
+    start_relay "$TARGET_PORT"
+    run_load() { load "$kind" "$SECONDS_OF_LOAD" >"$PLACE/units"; }
+    count "$PID" run_load
+    python3 - "$PLACE/calls" "$PLACE/units" "$(unit_of "$kind")" <<'PYTHON'
+import sys
+units = int(open(sys.argv[2]).read().split()[1])
+rows = []
+for line in open(sys.argv[1]):
+    words = line.split()
+    if len(words) == 2 and words[0].isdigit() and words[1] != "total":
+        rows.append((int(words[0]), words[1]))
+total = sum(calls for calls, _ in rows)
+if not units:
+    sys.exit("no work was done")
+print(f"{total / units:.2f} system calls per {sys.argv[3]} ({units} of them)")
+for calls, name in sorted(rows, reverse=True):
+    if calls / units >= 0.0005:
+        print(f"    {calls / units:8.3f}  {name}")
+PYTHON
+done
