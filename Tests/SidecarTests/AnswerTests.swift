@@ -38,17 +38,7 @@ struct AnswerTests {
             #"[{"Node": {"Address": "127.0.0.1"}, "Service": {"ID": "x", "Port": 80}}]"#, "[", "",
         ])
     func refused(text: String) {
-<<<<<<< HEAD
-<<<<<<< HEAD
-        #expect(throws: DefinitionError.self) {
-            try AgentAnswers.instances(answer(text), trustDomain: "td.consul")
-        }
-=======
-        #expect(throws: (any Error).self) { try AgentAnswers.instances(answer(text), trustDomain: "td.consul") }
->>>>>>> enginetests
-=======
-        #expect(throws: (any Error).self) { try AgentAnswers.instances(answer(text), trustDomain: "td.consul") }
->>>>>>> shell
+        #expect(throws: DefinitionError.self) { try AgentAnswers.instances(answer(text), trustDomain: "td.consul") }
     }
 
     @Test("without instances is an empty list, not an error")

@@ -150,15 +150,9 @@ struct TidyTests {
 
     @Test("a scenario's name is its sentence, and it says what it proves")
     func scenarios() throws {
-<<<<<<< HEAD
         // What lies beside them without a run() is help.
         let scenarios = try Tree.files(below: "Tests/Scenarios", [".py"]).filter {
             try !$0.hasSuffix("/run.py") && Tree.lines($0).contains("def run():")
-=======
-        let scenarios = Tree.files(below: "Tests/Scenarios", [".py"]).filter {
-            // What lies in folders is shared by several.
-            !$0.hasSuffix("/run.py") && !$0.hasSuffix("/support.py") && $0.split(separator: "/").count == 3
->>>>>>> shell
         }
         #expect(scenarios.count >= 20)
         for path in scenarios {
