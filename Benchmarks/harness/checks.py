@@ -22,9 +22,9 @@ def iperf3(port, seconds, direction):
         raise LoadFailure(f"iperf3: {(done.stdout + done.stderr).strip()[-200:]}") from error
 
 
-def wrk(address, seconds, close):
-    words = ["wrk", "-t1", "-c64", f"-d{max(1, round(seconds))}s"] + (["-H", "Connection: close"] if close else [])
-    done = subprocess.run([*words, f"http://{address}/64"], capture_output=True, text=True, timeout=seconds + 30)
+def wrk(address, seconds):
+    words = ["wrk", "-t1", "-c64", f"-d{max(1, round(seconds))}s", f"http://{address}/64"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 30)
     match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     if not match:
         raise LoadFailure(f"wrk: {(done.stdout + done.stderr).strip()[-200:]}")
@@ -76,8 +76,7 @@ def cases(bench, server):
 
     for direction, words in (("to", "client to server"), ("from", "server to client")):
         yield (f"bulk, 1 stream, {words}, against iperf3", "Gbit/s", "iperf3", *bulk(direction))
-    for work, words, close in (("request", "requests, 64 connections", False), ("connect", "new connections, 64 at a time",
-                                                                                True)):
-        yield (f"{words}, against wrk", "1/s", "wrk",
-               lambda work=work: bench.run(server, [f"{work},count=64,bytes=64"])["groups"][0]["requests_per_s"],
-               lambda close=close: wrk(server, bench.seconds, close))
+    # Not new connections: wrk takes every close for a read error and does work of its own about it.
+    yield ("requests, 64 connections, against wrk", "1/s", "wrk",
+           lambda: bench.run(server, ["request,count=64,bytes=64"])["groups"][0]["requests_per_s"],
+           lambda: wrk(server, bench.seconds))

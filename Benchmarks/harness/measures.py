@@ -213,13 +213,15 @@ def slow(bench, row, deployment):
     bench.run(deployment.entry, ["request,count=1"], seconds=0.05, warmup=0)
     time.sleep(0.3)
     before = resident_bytes(deployment.pids())
+    # The first seconds fill the sockets' buffers on the way to the slow ones, megabytes each.
+    warmup = 2.0 if bench.seconds >= 1 else 0.5
     held = load.Load(
         bench.binary, deployment.entry,
         [f"bulk,count={row.settings['slow']},direction=from,read-rate={row.settings['rate']}",
-         "bulk,count=1,direction=from"], seconds=bench.seconds, warmup=0.5, watch=deployment.pids())
+         "bulk,count=1,direction=from"], seconds=bench.seconds, warmup=warmup, watch=deployment.pids())
     try:
         held.wait_ready()
-        time.sleep(0.5 + bench.seconds * 0.8)
+        time.sleep(warmup + bench.seconds * 0.8)
         during = resident_bytes(deployment.pids())
         report = held.finish()
     except BaseException:

@@ -17,7 +17,7 @@ from .results import Results
 FRESH = ("idle", "syscalls", "slow", "converge")
 #: Seconds that a sample takes beside its window, for the estimate.
 OVERHEAD = {"bulk": 0.7, "request": 0.8, "connect": 0.7, "latency": 0.8, "mix": 0.8, "idle": 6.0, "syscalls": 6.5,
-            "slow": 2.5, "converge": 5.5}
+            "slow": 3.5, "converge": 5.5}
 
 
 class Setup(Exception):

@@ -60,8 +60,8 @@ final class DNSServer {
 
     private func receive(_ raw: Int32) {
         for _ in 0..<Self.share {
-            guard let (sender, count) = Datagram.receive(from: raw, into: scratch) else { return }
-            if let reply = answer(Array(scratch[..<count]), .udp) { Datagram.send(reply, from: raw, to: sender) }
+            guard let (way, count) = Datagram.receive(from: raw, into: scratch) else { return }
+            if let reply = answer(Array(scratch[..<count]), .udp) { Datagram.send(reply, from: raw, back: way) }
         }
     }
 

@@ -84,7 +84,8 @@ final class HTTPProbe: Probe {
         head = nil
         body = []
         call = client.stream(
-            request(url, method), to: .address(addresses[addresses.startIndex]), timeout: question.timeout.loopTime,
+            request(url, method), to: .address(addresses[addresses.startIndex]),
+            timeout: question.timeout.loopTime + .seconds(1),
             onHead: { [weak self] head in self?.head = head },
             onBody: { [weak self] piece in self?.take(piece) },
             { [weak self] result in

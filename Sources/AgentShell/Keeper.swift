@@ -48,7 +48,8 @@ package final class Keeper {
             return
         }
         for record in records { record.add(to: &batch) }
-        let answer = Answer(give: done)
+        // The store's thread only carries it: it is called, and let go of, on the loop.
+        nonisolated(unsafe) let give = done
         let handle = loop.handle
         store.commit(batch) { result in
             let problem: String?
@@ -56,7 +57,7 @@ package final class Keeper {
             case .success: problem = nil
             case .failure(let error): problem = "the change is in force but not stored: \(error)"
             }
-            handle.execute { answer.give(problem) }
+            handle.execute { give(problem) }
         }
     }
 
@@ -64,11 +65,6 @@ package final class Keeper {
     package func close() {
         if reserved > last { store.commit(StoreBatch(index: last)) { _ in } }
         store.close()
-    }
-
-    /// Carries a loop-bound closure past the store's thread, which only hands it back.
-    private struct Answer: @unchecked Sendable {
-        let give: (String?) -> Void
     }
 }
 

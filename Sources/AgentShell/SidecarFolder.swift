@@ -19,7 +19,7 @@ package struct SidecarFolder: Sendable {
     /// A new private folder below TMPDIR, or /tmp.
     package static func passing() throws(AgentFault) -> SidecarFolder {
         let parent = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-        var template = Array("\(parent)/warren-agent-XXXXXX".utf8CString)
+        var template = Array("\(parent)/warren-agent-\(String(repeating: "X", count: 6))".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw AgentFault(
                 "cannot make a folder for sidecars' logs in \(parent): \(Errno(errno)); set TMPDIR or give -data-dir")

@@ -8,9 +8,9 @@ import Reactor
 /// left, stops them.
 ///
 /// A sidecar that is to run something else is stopped first and started when it is gone, since both would want the
-/// same ports.
+/// same ports. The file beside this one starts and adopts processes.
 final class SidecarSupervisor {
-    private struct Sidecar {
+    struct Sidecar {
         /// What is to run; `nil` when nothing is, and only the process's end is awaited.
         var spec: SidecarSpec?
         var child: Child?
@@ -25,7 +25,7 @@ final class SidecarSupervisor {
     }
 
     /// A process with the watch on its end.
-    private final class Child {
+    final class Child {
         let process: ChildProcess
         var watch: ControlLoop.WatchID?
 
@@ -35,9 +35,9 @@ final class SidecarSupervisor {
     let folder: SidecarFolder
     /// Where the agent's API is, as CONSUL_HTTP_ADDR has it; without it no sidecar is started.
     var agentAddress = ""
-    private let loop: ControlLoop
-    private let log: AgentLog
-    private var sidecars: [String: Sidecar] = [:]
+    let loop: ControlLoop
+    let log: AgentLog
+    var sidecars: [String: Sidecar] = [:]
     /// What an earlier agent left and nobody has asked for yet.
     private var unclaimed: [String: SidecarRecord]
     private var onAllStopped: (() -> Void)?
@@ -116,96 +116,13 @@ final class SidecarSupervisor {
     /// The process ids of what runs, by sidecar.
     var processes: [String: Int32] { sidecars.compactMapValues { $0.child?.process.pid } }
 
-    // MARK: Starting
+    // MARK: Ending
 
     private func cancelStart(_ id: String) {
         guard let pending = sidecars[id]?.pending else { return }
         loop.cancel(pending)
         sidecars[id]?.pending = nil
     }
-
-    private func launch(_ id: String) {
-        guard let spec = sidecars[id]?.spec else { return }
-        sidecars[id]?.startedAt = Clock.monotonic
-        guard let program = spec.command.first, let path = Programs.find(program) else {
-            let program = spec.command.first ?? ""
-            log.write(.error, "agent.proxy: the sidecar's program cannot be run: id=\(id) command=\(program)")
-            retry(id)
-            return
-        }
-        do throws(Errno) {
-            let output = try folder.openLog(id, "stdout")
-            let error = try folder.openLog(id, "stderr")
-            let process = try ChildProcess(
-                ChildProcess.Launch(
-                    path: path, arguments: spec.command, environment: environment(spec), output: output.raw,
-                    error: error.raw, newSession: true, endsWithUs: !folder.isLasting))
-            let pid = process.pid
-            try watch(Child(process), of: id)
-            note(spec, pid)
-            log.write(.info, "agent.proxy: started sidecar: id=\(id) pid=\(pid)")
-        } catch {
-            log.write(.error, "agent.proxy: cannot start sidecar: id=\(id) error=\"\(error)\"")
-            retry(id)
-        }
-    }
-
-    private func watch(_ child: Child, of id: String) throws(Errno) {
-        do throws(Errno) {
-            child.watch = try loop.onExit(of: child.process.descriptor.raw) { [weak self] in self?.ended(id) }
-        } catch {
-            // A process that cannot be watched cannot be stopped later either.
-            child.process.signal(SIGKILL)
-            throw error
-        }
-        sidecars[id]?.child = child
-    }
-
-    private func note(_ spec: SidecarSpec, _ pid: Int32) {
-        guard folder.isLasting, let birth = ProcessBirth.of(pid) else { return }
-        do throws(Errno) {
-            try folder.write(
-                SidecarRecord(
-                    id: spec.id, pid: pid, birth: birth, command: spec.command, token: spec.token,
-                    agentAddress: agentAddress))
-        } catch {
-            log.write(
-                .warn, "agent.proxy: a restarted agent will not find this sidecar: id=\(spec.id) error=\"\(error)\"")
-        }
-    }
-
-    /// The sidecar's environment: what it needs to find us and itself, and the few variables programs rely on.
-    private func environment(_ spec: SidecarSpec) -> [String] {
-        var entries = [
-            "CONNECT_PROXY_ID=\(spec.id)", "CONNECT_PROXY_TOKEN=\(spec.token)", "CONSUL_HTTP_ADDR=\(agentAddress)",
-        ]
-        for name in ["PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH"] {
-            if let value = getenv(name) { entries.append("\(name)=\(String(cString: value))") }
-        }
-        return entries
-    }
-
-    // MARK: Adopting
-
-    /// Takes over a process that an earlier agent started, if it still runs: the descriptor is opened first and the
-    /// process's birth looked at then, so that a number used again is never taken for it. Whether it was there.
-    private func adopt(_ record: SidecarRecord) -> Bool {
-        do throws(Errno) {
-            let process = try ChildProcess(adopting: record.pid)
-            if ProcessBirth.of(record.pid) == record.birth {
-                try watch(Child(process), of: record.id)
-                sidecars[record.id]?.startedAt = Clock.monotonic
-                log.write(.info, "agent.proxy: found running sidecar: id=\(record.id) pid=\(record.pid)")
-                return true
-            }
-        } catch {
-            // It has ended.
-        }
-        folder.removeRecord(record.id)
-        return false
-    }
-
-    // MARK: Ending
 
     private func interrupt(_ id: String) {
         guard let sidecar = sidecars[id], let child = sidecar.child, !sidecar.isStopping else { return }
@@ -218,7 +135,7 @@ final class SidecarSupervisor {
         }
     }
 
-    private func ended(_ id: String) {
+    func ended(_ id: String) {
         guard let sidecar = sidecars[id], let child = sidecar.child, let exit = child.process.reap() else { return }
         if let watch = child.watch { loop.unwatch(watch) }
         if let execution = sidecar.execution { loop.cancel(execution) }
@@ -245,7 +162,7 @@ final class SidecarSupervisor {
 
     /// The first three starts follow each other at once, the next come after 2, 4, 8 … 60 seconds; a sidecar that lived
     /// ten seconds starts over.
-    private func retry(_ id: String) {
+    func retry(_ id: String) {
         guard var sidecar = sidecars[id] else { return }
         if Clock.monotonic - sidecar.startedAt >= Self.settled { sidecar.quickEnds = 0 }
         sidecar.quickEnds += 1

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "sys_internal.h"
 #include "warren_sys.h"
 
 #include <errno.h>
@@ -17,25 +18,9 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define RETRY(expression)                                      \
-    ({                                                         \
-        __typeof__(expression) result_;                        \
-        do result_ = (expression);                             \
-        while (result_ < 0 && errno == EINTR);                 \
-        result_ < 0 ? -errno : result_;                        \
-    })
-
-#define ONCE(expression)                                       \
-    ({                                                         \
-        __typeof__(expression) result_ = (expression);         \
-        result_ < 0 ? -errno : result_;                        \
-    })
 
 void warren_strerror(int code, char *text, size_t size) {
     const char *sentence = strerror_r(code, text, size);
@@ -173,101 +158,6 @@ int warren_pipe(int ends[2], int capacity) {
     return granted < 0 ? 65536 : granted;
 }
 
-static void warren_signal_set(sigset_t *set) {
-    sigemptyset(set);
-    sigaddset(set, SIGHUP);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGUSR1);
-    sigaddset(set, SIGUSR2);
-}
-
-int warren_signals_block(void) {
-    sigset_t set;
-    warren_signal_set(&set);
-    signal(SIGPIPE, SIG_IGN);
-    return -pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-int warren_signals_unblock(void) {
-    sigset_t set;
-    warren_signal_set(&set);
-    return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
-int warren_signals_open(void) {
-    sigset_t set;
-    warren_signal_set(&set);
-    return ONCE(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-int warren_signals_next(int descriptor) {
-    struct signalfd_siginfo information;
-    ssize_t count = RETRY(read(descriptor, &information, sizeof information));
-    return count < 0 ? (int)count : (int)information.ssi_signo;
-}
-
-int warren_pidfd_open(int pid) { return ONCE((int)syscall(SYS_pidfd_open, pid, 0)); }
-
-int warren_pidfd_reap(int descriptor) {
-    siginfo_t information = {0};
-    /* P_PIDFD is 3; older C libraries have no name for it. */
-    int result = RETRY(waitid((idtype_t)3, (id_t)descriptor, &information, WEXITED | WNOHANG));
-    if (result < 0) return result;
-    if (information.si_pid == 0) return -EAGAIN;
-    return information.si_code == CLD_EXITED ? information.si_status : 256 + information.si_status;
-}
-
-int warren_pidfd_signal(int descriptor, int signal) {
-    return ONCE((int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0));
-}
-
-int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int traits,
-                 const char *directory) {
-    /* The pipe closes on exec; if exec fails the child writes errno into it, so that the caller learns the reason. */
-    int report[2];
-    if (pipe2(report, O_CLOEXEC) < 0) return -errno;
-    pid_t parent = getpid();
-    pid_t pid = fork();
-    if (pid < 0) {
-        int code = errno;
-        close(report[0]);
-        close(report[1]);
-        return -code;
-    }
-    if (pid == 0) {
-        /* Between fork and exec only async-signal-safe calls: other threads may have held locks. */
-        if (traits & WARREN_SPAWN_SESSION) setsid();
-        if (traits & WARREN_SPAWN_BOUND) {
-            prctl(PR_SET_PDEATHSIG, SIGTERM);
-            /* A parent that ended before that call sends nothing any more. */
-            if (getppid() != parent) _exit(127);
-        }
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        signal(SIGPIPE, SIG_DFL);
-        int null = open("/dev/null", O_RDONLY);
-        if (null >= 0) dup2(null, 0);
-        if (output >= 0) dup2(output, 1);
-        if (error >= 0) dup2(error, 2);
-        if (directory == NULL || chdir(directory) == 0) execve(path, argv, environment);
-        int code = errno;
-        ssize_t ignored = write(report[1], &code, sizeof code);
-        (void)ignored;
-        _exit(127);
-    }
-    close(report[1]);
-    int code = 0;
-    ssize_t count = RETRY(read(report[0], &code, sizeof code));
-    close(report[0]);
-    if (count == (ssize_t)sizeof code) {
-        waitpid(pid, NULL, 0);
-        return -code;
-    }
-    return pid;
-}
-
 int warren_memory_file(const char *name) {
     int descriptor = memfd_create(name, MFD_CLOEXEC);
     return descriptor < 0 ? -errno : descriptor;
@@ -333,3 +223,69 @@ size_t warren_heap_in_use(void) {
 }
 
 void warren_heap_trim(void) { malloc_trim(0); }
+
+/* Where a datagram was sent to, in the form in which an answer is told to come from there. */
+union origin {
+    struct in_pktinfo four;
+    struct in6_pktinfo six;
+};
+
+_Static_assert(sizeof(union origin) <= sizeof(((struct warren_origin *)0)->bytes), "room for what the kernel tells");
+
+int warren_datagram_tell_origin(int descriptor, int family) {
+    int on = 1;
+    return family == AF_INET6 ? ONCE(setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on))
+                              : ONCE(setsockopt(descriptor, IPPROTO_IP, IP_PKTINFO, &on, sizeof on));
+}
+
+ssize_t warren_datagram_receive(int descriptor, void *bytes, size_t size, struct sockaddr_storage *sender,
+                                socklen_t *length, struct warren_origin *origin) {
+    struct iovec piece = {.iov_base = bytes, .iov_len = size};
+    _Alignas(struct cmsghdr) char control[128];
+    struct msghdr message = {.msg_name = sender,
+                             .msg_namelen = sizeof *sender,
+                             .msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    ssize_t count = RETRY(recvmsg(descriptor, &message, 0));
+    if (count < 0) return count;
+    *length = message.msg_namelen;
+    origin->family = AF_UNSPEC;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo told;
+            memcpy(&told, CMSG_DATA(part), sizeof told);
+            /* ipi_addr is where it was sent to; the answer's source is ipi_spec_dst. The way back is the kernel's to find. */
+            struct in_pktinfo back = {.ipi_spec_dst = told.ipi_addr};
+            origin->family = AF_INET;
+            memcpy(origin->bytes, &back, sizeof back);
+        } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo told;
+            memcpy(&told, CMSG_DATA(part), sizeof told);
+            origin->family = AF_INET6;
+            memcpy(origin->bytes, &told, sizeof told);
+        }
+    }
+    return count;
+}
+
+ssize_t warren_datagram_send(int descriptor, const void *bytes, size_t size, const struct sockaddr_storage *address,
+                             socklen_t length, const struct warren_origin *origin) {
+    struct iovec piece = {.iov_base = (void *)bytes, .iov_len = size};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(union origin))] = {0};
+    struct msghdr message = {
+        .msg_name = (void *)address, .msg_namelen = length, .msg_iov = &piece, .msg_iovlen = 1};
+    if (origin->family != AF_UNSPEC) {
+        int is_six = origin->family == AF_INET6;
+        size_t told = is_six ? sizeof(struct in6_pktinfo) : sizeof(struct in_pktinfo);
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(told);
+        struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+        part->cmsg_level = is_six ? IPPROTO_IPV6 : IPPROTO_IP;
+        part->cmsg_type = is_six ? IPV6_PKTINFO : IP_PKTINFO;
+        part->cmsg_len = CMSG_LEN(told);
+        memcpy(CMSG_DATA(part), origin->bytes, told);
+    }
+    return RETRY(sendmsg(descriptor, &message, MSG_NOSIGNAL));
+}

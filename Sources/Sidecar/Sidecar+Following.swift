@@ -113,7 +113,9 @@ extension Sidecar {
         read(answer, "roots") { response throws(DefinitionError) in
             let new = try AgentAnswers.roots(response)
             guard new != roots else { return }
-            if roots?.trustDomain != new.trustDomain { for key in upstreams.keys { upstreams[key]?.targets = nil } }
+            if roots?.trustDomain != new.trustDomain {
+                for name in upstreams.keys { upstreams[name]?.targets = nil }
+            }
             let domainChanged = roots != nil && roots?.trustDomain != new.trustDomain
             roots = new
             materialGeneration += 1

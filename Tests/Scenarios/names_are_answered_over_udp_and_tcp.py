@@ -13,11 +13,13 @@ A, PTR, SRV, ANY = 1, 12, 33, 255
 def run():
     with folder() as path, agents.Hello() as hello:
         port = free_port()
-        files = {"zz-dns.json": {"ports": {"dns": port}, "node_name": "here"},
+        files = {"zz-dns.json": {"ports": {"dns": port}, "node_name": "here", "addresses": {"dns": "0.0.0.0"}},
                  "target.json": agents.service("target", hello.port, tags=["red"], checks=[
                      {"id": "alive", "name": "alive", "ttl": "1h", "status": "passing"}])}
         with agents.Agent(path, files) as agent:
-            agent.says(f"Started DNS server: address=127.0.0.1:{port} network=udp")
+            agent.says(f"Started DNS server: address=0.0.0.0:{port} network=udp")
+            # A socket bound to every address answers from the one it was asked at: others are not listened to.
+            assert over_udp(port, "target.service.consul", A, "127.0.0.2") == (0, 1)
             for ask in (over_udp, over_tcp):
                 assert ask(port, "target.service.consul", A) == (0, 1)
                 assert ask(port, "red.target.service.dc1.consul", A) == (0, 1)
@@ -61,15 +63,16 @@ def reply(message):
     return flags & 15, answers, message
 
 
-def over_udp_raw(port, name, kind):
+def over_udp_raw(port, name, kind, host="127.0.0.1"):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
         end.settimeout(10)
-        end.sendto(question(name, kind), ("127.0.0.1", port))
+        end.connect((host, port))
+        end.send(question(name, kind))
         return end.recv(65535)
 
 
-def over_udp(port, name, kind):
-    return reply(over_udp_raw(port, name, kind))[:2]
+def over_udp(port, name, kind, host="127.0.0.1"):
+    return reply(over_udp_raw(port, name, kind, host))[:2]
 
 
 def over_tcp(port, name, kind):

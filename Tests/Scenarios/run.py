@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs scenarios, each in a process of its own: run.py [--full] [--jobs N] [--list] [NAME...]
 
-A NAME is part of a file's name, those in tunnel/ included. --full takes the long counts (100,000 connections and the like). A
-scenario whose peer program is missing says so and is skipped. The last line says "N passed, N failed"; the status is 1 when
-one failed.
+A scenario is a file here or in a folder below that defines run(); a NAME is part of its path. --full takes the long counts
+(100,000 connections and the like). A scenario that needs a program which is not there ends with status 77 and is told as
+skipped. The last line says "N passed, N failed"; the status is 1 when one failed.
 """
 
 import argparse
@@ -17,14 +17,11 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-FOLDERS = (HERE, HERE / "tunnel")
-HELPERS = {"run", "support", "tunnel_support", "peers"}
-# What a scenario ends with when a program that it needs is missing here.
 SKIPPED = 77
 
 
 def child(path):
-    sys.path[:0] = [str(pathlib.Path(path).parent), str(HERE)]
+    sys.path[:0] = [str(HERE), str(pathlib.Path(path).parent)]
     specification = importlib.util.spec_from_file_location("scenario", path)
     scenario = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(scenario)
@@ -52,8 +49,7 @@ def run(path, deadline):
             pass
     if fault and not output:
         output, _ = process.communicate()
-    skipped = process.returncode == SKIPPED
-    return path.stem, fault, skipped, output.decode("utf-8", "replace"), time.monotonic() - begin
+    return path.stem, fault, output.decode("utf-8", "replace"), time.monotonic() - begin, process.returncode == SKIPPED
 
 
 def main():
@@ -68,8 +64,9 @@ def main():
     if given.child:
         child(given.child)
     chosen = [
-        path for folder in FOLDERS for path in sorted(folder.glob("*.py"))
-        if path.stem not in HELPERS and (not given.names or any(name in path.stem for name in given.names))]
+        path for path in sorted(HERE.rglob("*.py"))
+        if path.name != "run.py" and "\ndef run():" in path.read_text()
+        and (not given.names or any(name in str(path.relative_to(HERE)) for name in given.names))]
     if given.list:
         for path in chosen:
             print(path.stem)
@@ -80,20 +77,21 @@ def main():
     if given.full:
         os.environ["WARREN_FULL"] = "1"
     deadline = given.deadline or (900 if given.full else 300)
-    failed = left_out = 0
+    failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(max(1, given.jobs)) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, path, deadline) for path in chosen]):
-            name, fault, skipped, output, seconds = done.result()
-            left_out += skipped
-            word = "FAILED" if fault else "skipped" if skipped else "passed"
+            name, fault, output, seconds, is_skipped = done.result()
+            skipped += is_skipped
+            word = "FAILED" if fault else "skipped" if is_skipped else "passed"
             print(f"{word}  {name}  ({seconds:.1f} s)", flush=True)
             if fault:
                 failed += 1
                 print(f"    {fault}\n    " + output.strip().replace("\n", "\n    "), flush=True)
             elif output.strip():
                 print("    " + output.strip().replace("\n", "\n    "), flush=True)
-    skips = f", {left_out} skipped" if left_out else ""
-    print(f"{len(chosen) - failed - left_out} passed, {failed} failed{skips}")
+    if skipped:
+        print(f"{skipped} skipped for want of a program")
+    print(f"{len(chosen) - failed - skipped} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -21,7 +21,8 @@ def run():
         begin = time.monotonic()
         agent = subprocess.Popen(
             [binary(), "agent", "-dev", "-advertise", "127.0.0.1", "-config-dir", config],
-            stdin=subprocess.DEVNULL, stdout=open(path + "/log", "wb"), stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=open(path + "/log", "wb"), stderr=subprocess.STDOUT,
+            env={**os.environ, "TMPDIR": path})
         try:
             assert agents.answers(38082, seconds=2 if "release" in binary() else 4) == "hello, world!\n"
             print(f"hello, world! {1000 * (time.monotonic() - begin):.0f} ms after the agent's start")

@@ -38,9 +38,7 @@ struct AnswerTests {
             #"[{"Node": {"Address": "127.0.0.1"}, "Service": {"ID": "x", "Port": 80}}]"#, "[", "",
         ])
     func refused(text: String) {
-        #expect(throws: DefinitionError.self) {
-            try AgentAnswers.instances(answer(text), trustDomain: "td.consul")
-        }
+        #expect(throws: DefinitionError.self) { try AgentAnswers.instances(answer(text), trustDomain: "td.consul") }
     }
 
     @Test("without instances is an empty list, not an error")

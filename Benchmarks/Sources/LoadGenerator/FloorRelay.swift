@@ -25,8 +25,13 @@ public final class FloorRelay {
         var waiting: [UInt8] = []
         var pipe: (read: Int32, write: Int32) = (-1, -1)
         var inPipe = 0
+        /// The source may have bytes; its end was announced, so that a short read is not the last word.
+        var isReadable = false
+        var endIsNear = false
         var ended = false
         var isOver = false
+
+        var wantsOut: Bool { !waiting.isEmpty || inPipe > 0 }
     }
 
     private struct Pair {
@@ -130,6 +135,7 @@ public final class FloorRelay {
                 Socket.shutdownWrite(sink)
                 return true
             }
+            guard direction.isReadable else { return true }
             let moved =
                 path == .splice
                 ? Bytes.splice(from: source, to: direction.pipe.write, count: Self.pipeSize)
@@ -137,13 +143,19 @@ public final class FloorRelay {
             switch moved {
             case .bytes(let count) where path == .splice: direction.inPipe = count
             case .bytes(let count):
+                // Shorter than asked means that the socket is empty (epoll(7)), which saves asking again.
+                if count < scratch.count, !direction.endIsNear { direction.isReadable = false }
                 let bytes = UnsafeRawBufferPointer(rebasing: scratch[..<count])
                 var taken = 0
                 if case .bytes(let sent) = Bytes.send(sink, bytes) { taken = sent }
                 if taken < count { direction.waiting = Array(bytes[taken...]) }
-            case .wouldBlock: return true
+            case .wouldBlock:
+                direction.isReadable = false
+                return true
             case .ended: direction.ended = true
-            case .failed(let error) where error == Errno(107): return true
+            case .failed(let error) where error == Errno(107):
+                direction.isReadable = false
+                return true
             case .failed: return false
             }
         }
@@ -160,10 +172,26 @@ extension FloorRelay: LoopHandler {
         default:
             guard let pair = pairs.pointer(token.slot) else { return }
             let (front, back) = (pair.pointee.front, pair.pointee.back)
-            // A source's edge concerns one direction, a sink's the other; which one it is, each tries.
-            let lives =
-                pump(&pair.pointee.forward, from: front, to: back)
-                && pump(&pair.pointee.backward, from: back, to: front)
+            let isReadable = !readiness.isDisjoint(with: [.readable, .peerEnded, .hangup, .error])
+            let isWritable = !readiness.isDisjoint(with: [.writable, .hangup, .error])
+            let endIsNear = !readiness.isDisjoint(with: [.peerEnded, .hangup, .error])
+            var lives = true
+            // A socket's news concern the direction it feeds, and the one it drains when that has something for it.
+            if token.kind == Kind.front {
+                if isReadable { pair.pointee.forward.isReadable = true }
+                if endIsNear { pair.pointee.forward.endIsNear = true }
+                if isReadable { lives = pump(&pair.pointee.forward, from: front, to: back) }
+                if lives, isWritable, pair.pointee.backward.wantsOut {
+                    lives = pump(&pair.pointee.backward, from: back, to: front)
+                }
+            } else {
+                if isReadable { pair.pointee.backward.isReadable = true }
+                if endIsNear { pair.pointee.backward.endIsNear = true }
+                if isReadable { lives = pump(&pair.pointee.backward, from: back, to: front) }
+                if lives, isWritable, pair.pointee.forward.wantsOut {
+                    lives = pump(&pair.pointee.forward, from: front, to: back)
+                }
+            }
             if !lives || (pair.pointee.forward.isOver && pair.pointee.backward.isOver) { close(token.slot) }
         }
     }

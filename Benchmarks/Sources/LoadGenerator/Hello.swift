@@ -43,8 +43,8 @@ public enum BulkDirection: String, Sendable, CaseIterable {
 /// of place shows.
 struct Pattern {
     static let period = 8191
-    /// Bytes sent in one call at the most.
-    static let chunk = 256 << 10
+    /// Bytes sent or received in one call at the most: iperf3's block, so that the two can be compared.
+    static let chunk = 128 << 10
     let bytes: UnsafeRawBufferPointer
 
     init() {

@@ -136,8 +136,10 @@ public final class LoadLoop {
         guard phase == .settingUp else { return }
         onReady()
         phase = .warming
+        phaseEnds = Clock.monotonic + plan.warmup
+        // Without a warm-up the window begins before the first request is planned.
+        if plan.warmup == 0 { beginWindow() }
         let now = Clock.monotonic
-        phaseEnds = now + plan.warmup
         for index in groups.indices { startWork(index, now) }
     }
 
@@ -151,9 +153,9 @@ public final class LoadLoop {
                     .setUp(
                         "\(missing) connections to \(plan.target) did not stand in \(plan.patience / 1_000_000_000) s"))
             case .warming:
-                beginWindow(now)
+                beginWindow()
             case .measuring:
-                endWindow(now)
+                endWindow()
                 phase = groups.contains { $0.isOpenLoop } ? .draining : .over
                 phaseEnds = now + .seconds(1)
             case .draining:
@@ -165,7 +167,7 @@ public final class LoadLoop {
         if phase == .over { closeAll() }
     }
 
-    private func beginWindow(_ now: Instant) {
+    private func beginWindow() {
         phase = .measuring
         for slot in streams.slots() {
             guard let stream = streams.pointer(slot), groups[stream.pointee.group].plan.work == .bulk else { continue }
@@ -179,7 +181,7 @@ public final class LoadLoop {
         phaseEnds = windowStart + plan.duration
     }
 
-    private func endWindow(_ now: Instant) {
+    private func endWindow() {
         windowEnd = Clock.monotonic
         for index in watched.indices { watched[index].end() }
         cpuEnd = Clock.processCPU
@@ -243,7 +245,7 @@ public final class LoadLoop {
         switch phase {
         case .settingUp: stop(.setUp("interrupted while connections were set up"))
         case .measuring:
-            endWindow(Clock.monotonic)
+            endWindow()
             phase = .over
         default: phase = .over
         }

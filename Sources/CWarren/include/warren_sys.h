@@ -109,4 +109,16 @@ size_t warren_heap_in_use(void);
 /* malloc_trim(3). */
 void warren_heap_trim(void);
 
+/* Datagrams with the address they were sent to, so that an answer comes from there also where a socket is bound to every
+ * address (IP_PKTINFO, ip(7); IPV6_PKTINFO, ipv6(7)). To be asked for once; family AF_UNSPEC says that it is not known. */
+struct warren_origin {
+    int family;
+    unsigned char bytes[32];
+};
+int warren_datagram_tell_origin(int descriptor, int family);
+ssize_t warren_datagram_receive(int descriptor, void *bytes, size_t size, struct sockaddr_storage *sender,
+                                socklen_t *length, struct warren_origin *origin);
+ssize_t warren_datagram_send(int descriptor, const void *bytes, size_t size, const struct sockaddr_storage *address,
+                             socklen_t length, const struct warren_origin *origin);
+
 #endif

@@ -31,6 +31,9 @@ class Agent:
         self.words = list(words)
         self.environment = environment
         self.waits = waits
+        # An agent that is killed leaves its sidecars' logs; here they go with the scenario's folder.
+        self.scratch = self.folder / "scratch"
+        self.scratch.mkdir(exist_ok=True)
         self.http = free_port()
         self.configuration = self.folder / "configuration"
         self.configuration.mkdir(exist_ok=True)
@@ -67,7 +70,7 @@ class Agent:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **(self.environment or {})})
+            env={**os.environ, "TMPDIR": str(self.scratch), **(self.environment or {})})
         self.readers = [
             threading.Thread(target=self._read, args=(self.process.stdout, self.output), daemon=True),
             threading.Thread(target=self._read, args=(self.process.stderr, self.errors), daemon=True)]
