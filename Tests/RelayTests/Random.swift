@@ -20,11 +20,12 @@ struct Random: RandomNumberGenerator {
     /// True in one of `times` calls.
     mutating func oneIn(_ times: Int) -> Bool { next() % UInt64(times) == 0 }
 
-    /// The seeds to try: WARREN_SEED alone when it is set, else 0..<count, moved by WARREN_SEED_OFFSET.
+    /// The seeds to try: WARREN_SEED alone when it is set, else 0..<count, moved by WARREN_SEED_OFFSET; WARREN_SEED_PERCENT
+    /// makes them more or fewer.
     static func seeds(_ count: Int) -> [UInt64] {
         if let text = getenv("WARREN_SEED"), let seed = UInt64(String(cString: text)) { return [seed] }
         let offset = getenv("WARREN_SEED_OFFSET").flatMap { UInt64(String(cString: $0)) } ?? 0
-        let factor = getenv("WARREN_SEED_FACTOR").flatMap { Int(String(cString: $0)) } ?? 1
-        return (0..<count * factor).map { UInt64($0) + offset }
+        let percent = getenv("WARREN_SEED_PERCENT").flatMap { Int(String(cString: $0)) } ?? 100
+        return (0..<max(1, count * percent / 100)).map { UInt64($0) + offset }
     }
 }

@@ -304,7 +304,7 @@ final class Simulation {
 struct SimulationTests {
     @Test("delivers what was sent, loses no wake-up and gives everything back", arguments: 0..<8)
     func seeds(part: Int) {
-        // WARREN_SEED=n runs one seed again; WARREN_SEED_OFFSET and WARREN_SEED_FACTOR widen the search.
+        // WARREN_SEED=n runs one seed again; WARREN_SEED_OFFSET and WARREN_SEED_PERCENT widen the search.
         for seed in Random.seeds(480) where Int(seed % 8) == part {
             let faults = Simulation(seed: seed).run()
             if !faults.isEmpty {
