@@ -155,7 +155,8 @@ def refusals_by_the_target(realm):
                     got = "reset"
                 assert got == "reset", got
             line = until(lambda: list(warren.output), "the access log")[0]
-            assert "ending=target-tls-peer_alert" in line, line
+            # This target closes with our bytes unread, and the reset that makes can overtake its alert.
+            assert "ending=target-tls-peer_alert" in line or "ending=target-reset" in line, line
 
 
 def silent(realm):
