@@ -12,6 +12,7 @@ import pathlib
 import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -22,6 +23,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SKIPPED = 77
 FULL = os.environ.get("WARREN_FULL") == "1"
 DEADLINE = float(os.environ.get("WARREN_DEADLINE", "20"))
 
@@ -35,6 +37,32 @@ def binary():
         if path.exists():
             return str(path)
     raise SystemExit("no warren binary: build it (swift build) or set WARREN to its path")
+
+
+def skip(reason):
+    """Ends the scenario as one that cannot run here."""
+    print(f"skipped: {reason}", flush=True)
+    os._exit(SKIPPED)
+
+
+def program(name, *places):
+    """The path of a program; the scenario is skipped where it is missing. script/peers installs them all."""
+    beside = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:{ROOT}/.build/peers/bin"
+    found = shutil.which(name, path=beside)
+    for place in places:
+        found = found or (place if os.access(place, os.X_OK) else None)
+    return found or skip(f"{name} is not installed here")
+
+
+def python_with(*modules):
+    """The path of a Python that has these modules; the scenario is skipped where there is none."""
+    for path in (str(ROOT / ".build/peers/bin/python"), sys.executable, "/usr/bin/python3"):
+        if os.access(path, os.X_OK):
+            done = subprocess.run(
+                [path, "-c", "import " + ", ".join(modules)], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+            if done.returncode == 0:
+                return path
+    return skip(f"no Python here has {', '.join(modules)}")
 
 
 def until(condition, what, seconds=DEADLINE):

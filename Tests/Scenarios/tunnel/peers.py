@@ -5,8 +5,8 @@ import os
 import sys
 
 from tunnel_support import (
-    Peer, Realm, Server, connect, flag, folder, free_port, program, trade, trade_once, trade_with, tunnel_client,
-    tunnel_server, until)
+    ROOT, Peer, Realm, Server, connect, flag, folder, free_port, program, trade, trade_once, trade_with,
+    tunnel_client, tunnel_server, until)
 
 SIZES = (1, 16_384, 70_000, 3_000_000)
 
@@ -148,6 +148,8 @@ class Envoy:
 
     def __init__(self):
         self.path = program("envoy", *glob.glob("/usr/lib/python3*/site-packages/envoy/_bin/envoy"),
+                            *glob.glob(f"{ROOT}/.build/peers/lib/python3*/site-packages/envoy/_bin/envoy"),
+                            *glob.glob(f"{ROOT}/Benchmarks/.venv/lib/python3*/site-packages/envoy/_bin/envoy"),
                             *[os.path.join(place, "envoy/_bin/envoy") for place in sys.path if "site-packages" in place],
                             os.environ.get("ENVOY", ""))
 

@@ -11,7 +11,6 @@ import datetime
 import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -24,10 +23,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import (  # noqa: E402,F401
-    DEADLINE, FULL, Server, Warren, answer_after_end, binary, connect, digest, echo, folder, free_port, many_descriptors,
-    payload, read_all, read_exactly, refused, reset, until, was_reset)
+    DEADLINE, FULL, ROOT, Server, Warren, answer_after_end, binary, connect, digest, echo, folder, free_port, many_descriptors,
+    payload, program, read_all, read_exactly, refused, reset, skip, until, was_reset)
 
-SKIPPED = 77
 TRUST_DOMAIN = "spiffe://tunnel.test"
 
 
@@ -43,19 +41,6 @@ def scenario(run):
 
 def is_full():
     return FULL or os.environ.get("WARREN_FULL") == "1"
-
-
-def skip(reason):
-    print(f"skipped: {reason}", flush=True)
-    os._exit(SKIPPED)
-
-
-def program(name, *places):
-    """The path of a peer program; the scenario is skipped where it is missing."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    for place in places:
-        found = found or (place if os.access(place, os.X_OK) else None)
-    return found or skip(f"{name} is not installed here")
 
 
 def openssl(*words, data=None):
