@@ -114,7 +114,7 @@ static int digest_der(EVP_MD_CTX *digest, uint8_t *der, int length) {
 
 /* Roots and CRLs into the store, and their digest, in the order given, into context->trust. */
 static int use_trust(warren_tls_context *context, const warren_tls_config *config, warren_tls_fault *fault) {
-    static const char rules[] = "warren trust 1: partial chain, leaf CRL";
+    static const char rules[] = "warren trust 2: partial chain, CRL for every certificate";
     warren_tls_engine *engine = context->engine;
     X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -160,7 +160,9 @@ static int use_trust(warren_tls_context *context, const warren_tls_config *confi
     ERR_clear_error();
     /* Every certificate of the bundle is an anchor, as in the verifiers of the other meshes: an intermediate that the
      * operator listed is trusted by itself. */
-    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN | (count != 0 ? X509_V_FLAG_CRL_CHECK : 0);
+    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+    /* Without CRL_CHECK_ALL OpenSSL asks about the leaf alone, and what a revoked intermediate signed would be let in. */
+    if (count != 0) flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
     if (X509_STORE_set_flags(store, flags) != 1 || EVP_DigestFinal_ex(digest, context->trust, NULL) != 1) {
         what = "out of memory";
         reason = WARREN_TLS_INTERNAL;

@@ -12,9 +12,9 @@ public struct TLSFault: Error, Equatable, Sendable, CustomStringConvertible {
         case expired
         /// A certificate of the chain is not valid yet.
         case notYetValid
-        /// A CRL lists the leaf.
+        /// A CRL lists a certificate of the chain: the leaf, or an authority above it.
         case revoked
-        /// CRLs are configured, and none fits the leaf's issuer or it is out of date.
+        /// CRLs are configured, and for a certificate of the chain none fits its issuer, or it is out of date or not genuine.
         case noUsableCRL
         /// Key usage, extended key usage or the CA flag forbid this use of the certificate.
         case wrongPurpose

@@ -60,6 +60,37 @@ import Testing
         #expect(pair.isUp)
     }
 
+    /// A whole authority is taken back: what it signed falls with it, on either side of the handshake.
+    @Test(arguments: policies) func leavesOfARevokedIntermediate(policy: TLSPolicy) throws {
+        let mesh = try Mesh()
+        let middle = Authority(issuer: mesh.root, name: "Middle", ca: true)
+        let leaf = Authority(issuer: middle, name: "web", uri: "spiffe://test.consul/ns/default/dc/dc1/svc/web")
+        let none = middle.revocations(of: nil)
+        func trust(_ lists: [UInt8]) -> TLSTrust { TLSTrust(roots: mesh.root.certificate, revocations: lists) }
+
+        let clean = trust(mesh.root.revocations(of: nil) + none)
+        let pair = try Pair(
+            try mesh.client(policy, identity: leaf.identity(middle)), try mesh.server(policy, trust: clean))
+        pair.shake()
+        #expect(pair.isUp)
+
+        let taken = trust(mesh.root.revocations(of: middle) + none)
+        let (server, client) = try reason(mesh, client: leaf.identity(middle), policy: policy, trust: taken)
+        #expect(server?.reason == .revoked)
+        #expect(client?.alert?.description == "certificate_revoked")
+        let other = try Pair(
+            try mesh.client(policy, trust: taken), try mesh.server(policy, identity: leaf.identity(middle)))
+        other.shake()
+        #expect(other.clientFault?.reason == .revoked)
+        #expect(!other.client.done)
+
+        // An authority on the way of which nothing is known is as good as revoked.
+        for lists in [none, mesh.root.revocations(of: nil)] {
+            let (server, _) = try reason(mesh, client: leaf.identity(middle), policy: policy, trust: trust(lists))
+            #expect(server?.reason == .noUsableCRL)
+        }
+    }
+
     @Test(arguments: policies) func clientsWithoutCertificate(policy: TLSPolicy) throws {
         let mesh = try Mesh()
         let anonymous = try TLSContext(

@@ -5,8 +5,8 @@ import ssl
 import subprocess
 
 from tunnel_support import (
-    Authority, Realm, Server, client_context, echo, folder, outcome, read_all, s_client_words, scenario, settled,
-    tunnel_server, until)
+    Authority, Realm, Server, client_context, echo, folder, joined, outcome, read_all, s_client_words, scenario,
+    settled, tunnel_server, until)
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -59,12 +59,17 @@ def run():
             "purpose": home.issue("purpose", uri=client.uri, usage="serverAuth"),
         }
         home.revoke(people["revoked"])
-        crl = home.crl()
+        fallen, standing = home.middle("A Fallen Authority"), home.middle("A Standing Authority")
+        people["below"] = fallen.issue("below", uri=client.uri)
+        people["standing"] = standing.issue("standing", uri=client.uri)
+        home.revoke(fallen)
+        crl = joined(place, home.crl(), fallen.crl(), standing.crl())
         for records in ("auto", "attached"):
             with Server(echo) as target:
                 with tunnel_server(realm, target.flag, "-crl", crl, "-records", records) as warren:
                     good = client_context(realm, client)
                     assert outcome(good, warren.address()) == "served"
+                    assert outcome(client_context(realm, people["standing"]), warren.address()) == "served"
                     for version, name in ((TLS12, "TLS 1.2"), (TLS13, "TLS 1.3")):
                         certificates(realm, warren, target, people, version, name)
                     refused(warren, target, "plain text", "reason=plain_text", "client_tls_plain_text", ["closed"],
@@ -94,6 +99,7 @@ def certificates(realm, warren, target, people, version, name):
         ("old", "expired", ["alert certificate_expired"]),
         ("early", "not_yet_valid", ["alert bad_certificate"]),
         ("revoked", "revoked", ["alert certificate_revoked"]),
+        ("below", "revoked", ["alert certificate_revoked"]),
         ("purpose", "wrong_purpose", ["alert unsupported_certificate"]),
         (None, "no_certificate",
          ["alert certificate_required"] if version == TLS13 else ["alert handshake_failure"]),

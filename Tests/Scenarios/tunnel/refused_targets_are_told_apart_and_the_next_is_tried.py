@@ -4,7 +4,7 @@ import ssl
 import subprocess
 
 from tunnel_support import (
-    Authority, Peer, Realm, Server, folder, free_port, read_exactly, scenario, server_context, settled, tunnel_client,
+    Authority, Peer, Realm, Server, folder, free_port, joined, read_exactly, scenario, server_context, settled, tunnel_client,
     until)
 
 
@@ -84,13 +84,17 @@ def run():
         home, server = realm.authority, realm.server
         revoked = home.issue("revoked", uri=server.uri)
         home.revoke(revoked)
-        crl = home.crl()
+        fallen = home.middle("A Fallen Authority")
+        below = fallen.issue("below", uri=server.uri)
+        home.revoke(fallen)
+        crl = joined(place, home.crl(), fallen.crl())
         table = [
             ("a stranger", Authority(place, "A Stranger").issue("server"), "wrong_authority", "UNKNOWN_CA"),
             ("an old one", home.issue("old", uri=server.uri, begins=-7200, ends=-60), "expired", "CERTIFICATE_EXPIRED"),
             ("an early one", home.issue("early", uri=server.uri, begins=3600, ends=7200), "not_yet_valid",
              "BAD_CERTIFICATE"),
             ("a revoked one", revoked, "revoked", "CERTIFICATE_REVOKED"),
+            ("one of a revoked authority", below, "revoked", "CERTIFICATE_REVOKED"),
             ("a client's", home.issue("purpose", uri=server.uri, usage="clientAuth"), "wrong_purpose",
              "UNSUPPORTED_CERTIFICATE"),
         ]

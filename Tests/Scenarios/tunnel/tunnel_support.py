@@ -83,7 +83,8 @@ subjectKeyIdentifier = hash
 class Authority:
     """A root certificate and what it issues, as files in a folder of its own."""
 
-    def __init__(self, place, name="Tunnel Test Root"):
+    def __init__(self, place, name="Tunnel Test Root", above=None):
+        self.above = above
         self.place = os.path.join(place, re.sub(r"\W", "-", name))
         os.makedirs(os.path.join(self.place, "issued"))
         self.cert, self.key = os.path.join(self.place, "ca.pem"), os.path.join(self.place, "ca.key")
@@ -93,8 +94,14 @@ class Authority:
             file.write(AUTHORITY_CONFIGURATION.format(place=self.place))
         self.count = 0
         openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key)
-        openssl("req", "-x509", "-new", "-key", self.key, "-subj", f"/CN={name}", "-days", "3", "-sha256", "-out", self.cert,
-                "-config", self.configuration, "-extensions", "authority")
+        if above:
+            request = os.path.join(self.place, "ca.csr")
+            openssl("req", "-new", "-key", self.key, "-subj", f"/CN={name}", "-config", self.configuration, "-out", request)
+            openssl("ca", "-batch", "-notext", "-config", above.configuration, "-in", request, "-out", self.cert,
+                    "-extensions", "authority", "-days", "2")
+        else:
+            openssl("req", "-x509", "-new", "-key", self.key, "-subj", f"/CN={name}", "-days", "3", "-sha256", "-out",
+                    self.cert, "-config", self.configuration, "-extensions", "authority")
 
     def issue(self, name, uri=None, dns=None, begins=-3600, ends=86400, usage="serverAuth,clientAuth", key="ec"):
         """A leaf; `begins` and `ends` are seconds from now. Its URI and DNS name follow from its name unless given."""
@@ -115,17 +122,35 @@ class Authority:
                 "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
         openssl("ca", "-batch", "-notext", "-config", self.configuration, "-in", stem + ".csr", "-out", stem + ".pem",
                 "-extfile", stem + ".ext", "-startdate", moment(begins), "-enddate", moment(ends))
+        if self.above:
+            with open(stem + ".pem", "a") as file:
+                file.write(pathlib.Path(self.cert).read_text())
         with open(stem + ".bundle", "w") as file:
             file.write(pathlib.Path(stem + ".pem").read_text() + pathlib.Path(stem + ".key").read_text())
         return Identity(stem + ".pem", stem + ".key", name, uri, dns, stem + ".bundle")
 
+    def middle(self, name):
+        """An authority between this root and its leaves, whose chains then hold it."""
+        below = Authority(self.place, name, above=self)
+        self.count += 1
+        return below
+
     def revoke(self, identity):
+        """Takes a leaf, or an authority below, back."""
         openssl("ca", "-config", self.configuration, "-revoke", identity.cert)
 
     def crl(self):
         path = os.path.join(self.place, f"crl-{time.monotonic_ns()}.pem")
         openssl("ca", "-config", self.configuration, "-gencrl", "-out", path)
         return path
+
+
+def joined(place, *paths):
+    """One PEM file of several."""
+    path = os.path.join(place, f"joined-{time.monotonic_ns()}.pem")
+    with open(path, "w") as file:
+        file.writelines(pathlib.Path(each).read_text() for each in paths)
+    return path
 
 
 def moment(seconds):
