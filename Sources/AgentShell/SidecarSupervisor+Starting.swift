@@ -61,7 +61,7 @@ extension SidecarSupervisor {
         var entries = [
             "CONNECT_PROXY_ID=\(spec.id)", "CONNECT_PROXY_TOKEN=\(spec.token)", "CONSUL_HTTP_ADDR=\(agentAddress)",
         ]
-        for name in ["PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH"] {
+        for name in ["PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH", "WARREN_ACCELERATOR"] {
             if let value = getenv(name) { entries.append("\(name)=\(String(cString: value))") }
         }
         return entries

@@ -54,6 +54,11 @@ const char *warren_tls_engine_aead(warren_tls_engine *engine) {
     return engine->accelerator != NULL ? engine->accelerator->name : warren_aead_libcrypto.name;
 }
 
+const char *warren_tls_engine_aead_in_use(const warren_tls_engine *engine) {
+    if (engine->accelerator_wanted) return "libIPSec_MB or libcrypto, no record yet";
+    return engine->accelerator != NULL ? engine->accelerator->name : warren_aead_libcrypto.name;
+}
+
 int64_t warren_tls_now(const warren_tls_engine *engine) {
     return engine->test_time != 0 ? engine->test_time : (int64_t)time(NULL);
 }

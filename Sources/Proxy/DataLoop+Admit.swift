@@ -33,6 +33,7 @@ extension DataLoop {
     private func admit(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         counters.count(.clientHandshakes)
         if connection.pointee.tunnel.front.session?.isResumed == true { counters.count(.clientResumed) }
+        if connection.pointee.tunnel.front.session?.isDetached == true { counters.count(.clientDetached) }
         let route = route(of: connection)
         guard let facts = connection.pointee.tunnel.front.session?.peer else {
             end(slot, .tls(.front, .noCertificate))

@@ -80,6 +80,7 @@ extension DataLoop {
     private func verifyTarget(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         counters.count(.targetHandshakes)
         if connection.pointee.tunnel.back.session?.isResumed == true { counters.count(.targetResumed) }
+        if connection.pointee.tunnel.back.session?.isDetached == true { counters.count(.targetDetached) }
         let target = route(of: connection).targets.states[Int(connection.pointee.target)].target
         let facts = connection.pointee.tunnel.back.session?.peer
         guard let facts, target.expectation.isMet(by: facts) else {

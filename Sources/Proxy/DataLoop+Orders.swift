@@ -27,6 +27,7 @@ extension DataLoop {
             notices(
                 .report(
                     number, worker: worker, liveCounters(), loop.counters,
+                    recordProtection: engine.recordProtectionInUse,
                     tunnels: tunnels ? connections.slots().map(describe) : []))
         }
     }

@@ -70,7 +70,7 @@ final class DataLoop {
             throw .system(error)
         }
         do throws(TLSFault) {
-            engine = try TLSEngine()
+            engine = try TLSEngine(accelerator: settings.accelerator)
         } catch {
             throw .tls(error)
         }

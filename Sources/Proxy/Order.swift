@@ -23,8 +23,10 @@ enum Order: Sendable {
 public enum Notice: Sendable {
     /// The loop has ended; nothing of it is left.
     case ended(worker: Int, ProxyCounters)
-    /// The answer to `DataPlane.report`: counters, and a line for each live tunnel if asked for.
-    case report(UInt64, worker: Int, ProxyCounters, LoopCounters, tunnels: [String])
+    /// The answer to `DataPlane.report`: counters, what protects detached records (`TLSEngine.recordProtectionInUse`), and a
+    /// line for each live tunnel if asked for.
+    case report(
+        UInt64, worker: Int, ProxyCounters, LoopCounters, recordProtection: String, tunnels: [String])
     /// A route's certificates could not be used; the loop goes on with what it had.
     case refused(worker: Int, route: String, TLSFault)
 }

@@ -24,10 +24,14 @@ public struct ProxyCounters: Sendable, Equatable {
         case clientHandshakes
         /// Those of them that were resumed.
         case clientResumed
+        /// Those of them after which our own record layer took over (`docs/decisions/0400-detached-records.md`).
+        case clientDetached
         /// TLS handshakes completed with targets.
         case targetHandshakes
         /// Those of them that were resumed.
         case targetResumed
+        /// Those of them after which our own record layer took over.
+        case targetDetached
         /// Targets whose certificate is good and is not that of whom we wanted to reach.
         case targetMismatches
         /// Clients that were verified and not admitted.

@@ -1,5 +1,6 @@
 import Kernel
 import Relay
+import TLS
 
 /// How a route treats its connections. Times are nanoseconds; 0 switches a limit off where the text says so.
 public struct RouteSettings: Sendable, Equatable {
@@ -31,6 +32,8 @@ public struct LoopSettings: Sendable {
     public var splice: SplicePolicy = .auto
     /// Pipes that one loop may have lent out at once, two descriptors each.
     public var pipeLimit: Int = 64
+    /// What may seal and open AES-GCM records of detached sessions.
+    public var accelerator: TLSEngine.Accelerator = .automatic
     /// Accepted in one turn before others get theirs.
     public var acceptBudget: Int = 16
 

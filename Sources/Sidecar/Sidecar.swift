@@ -84,6 +84,7 @@ public final class Sidecar {
         lastAnswer = loop.now
         var settings = LoopSettings()
         settings.maxConnections = max(1, options.maxConnections / options.workers)
+        settings.accelerator = options.accelerator
         let box = Box()
         let handle = loop.handle
         do throws(DataPlane.StartFailure) {
@@ -152,8 +153,11 @@ public final class Sidecar {
             guard endedWorkers == plane.workerCount else { return }
             log.log(.info, "ended", total.rows.map { .number($0.name, $0.value) })
             onEnd()
-        case .report(_, let worker, let counters, _, let tunnels):
-            log.log(.info, "counters", [.number("worker", worker)] + counters.rows.map { .number($0.name, $0.value) })
+        case .report(_, let worker, let counters, _, let recordProtection, let tunnels):
+            let numbers: [LogField] = counters.rows.map { .number($0.name, $0.value) }
+            log.log(
+                .info, "counters",
+                [.number("worker", worker)] + numbers + [.text("record_protection", recordProtection)])
             for tunnel in tunnels { log.info("connection", .number("worker", worker), .text("tunnel", tunnel)) }
         case .refused(_, let route, let fault):
             log.error(

@@ -1,4 +1,5 @@
 import Kernel
+import TLS
 
 /// How a sidecar was told what to do (`warren connect proxy`).
 public struct SidecarOptions: Sendable {
@@ -25,6 +26,8 @@ public struct SidecarOptions: Sendable {
     public var workers: Int
     /// Connections all loops together hold at once.
     public var maxConnections: Int
+    /// What may protect detached records, on all loops.
+    public var accelerator = TLSEngine.Accelerator.automatic
 
     /// Options of these parts.
     public init(

@@ -36,6 +36,10 @@ public final class TLSEngine {
     /// What seals AES-GCM records of detached sessions, for `warren version`: "libcrypto" or "libIPSec_MB ...".
     public var recordProtection: String { String(cString: warren_tls_engine_aead(raw)) }
 
+    /// The same for reports of a running loop: does not load the accelerator only to be able to name it, but says
+    /// "libIPSec_MB or libcrypto, no record yet" while none was needed.
+    public var recordProtectionInUse: String { String(cString: warren_tls_engine_aead_in_use(raw)) }
+
     /// Judges certificates, caches and tickets as if it were `seconds` after 1970; nil gives the real clock back. For
     /// tests.
     public func pretend(time seconds: Int64?) {

@@ -48,6 +48,7 @@ private enum ConnectFlags {
         flags.value(
             "max-connections", "number",
             "Tunnels held at once. The default is what the descriptor limit allows, 9000 at most.")
+        AcceleratorFlag.declare(&flags)
         flags.value("drain-timeout", "duration", "How long tunnels may go on after SIGTERM. The default is 0.")
     }
 
@@ -70,6 +71,7 @@ private enum ConnectFlags {
             source: source, agent: client.address,
             token: flags.text("token") ?? environment("CONNECT_PROXY_TOKEN") ?? client.token,
             workers: workers, maxConnections: wanted)
+        options.accelerator = try AcceleratorFlag.value(flags)
         if flags.isOn("register") {
             guard case .flags(let definition) = source, definition.listen != nil else {
                 throw Flags.Misuse(description: "-register may only be specified with -service and -listen")

@@ -89,13 +89,13 @@ final class RunningPlane {
             guard ended == plane.workerCount else { return }
             log.log(.info, "ended", total.rows.map { .number($0.name, $0.value) })
             control.stop()
-        case .report(_, let worker, let counters, let loop, let tunnels):
+        case .report(_, let worker, let counters, let loop, let recordProtection, let tunnels):
             log.log(
                 .info, "counters",
                 [.number("worker", worker)] + counters.rows.map { .number($0.name, $0.value) } + [
                     .number("loop_turns", loop.turns), .number("loop_events", loop.events),
                     .number("loop_registrations", loop.registrations), .number("loop_timers", loop.timers),
-                    .number("heap_bytes", Memory.heapInUse),
+                    .number("heap_bytes", Memory.heapInUse), .text("record_protection", recordProtection),
                 ])
             for tunnel in tunnels { log.info("connection", .number("worker", worker), .text("tunnel", tunnel)) }
         case .refused(let worker, let route, let fault):

@@ -36,6 +36,7 @@ private func runTunnel(_ role: TLSRole, _ words: [String]) -> Int32 {
             throw Flags.Misuse(description: "-handshake-timeout must be more than 0")
         }
         options.loop.maxHandshakesPerSecond = try flags.number("max-handshakes", in: 0...1_000_000, default: 0)
+        options.loop.accelerator = try AcceleratorFlag.value(flags)
         let source = try TunnelSource(role, flags, options)
         guard let route = try source.renewed(insist: true) else { return 1 }
         return try DataPlaneRunner.run(name, options, route, renewal: source)
@@ -77,6 +78,7 @@ enum TunnelFlags {
             "records", "auto|attached|detached",
             "Who protects records after the handshake: OpenSSL (attached) or Warren's own record layer (detached, TLS 1.3 only). The default is auto, detached where possible."
         )
+        AcceleratorFlag.declare(&flags)
         flags.value(
             "resumption", "duration",
             "How long a TLS session may be resumed; 0 makes every handshake a full one. The default is 5m.")

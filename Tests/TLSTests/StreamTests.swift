@@ -153,6 +153,17 @@ import Testing
         #expect(chosen == "libcrypto" || chosen.hasPrefix("libIPSec_MB "))
     }
 
+    @Test func namingTheProtectionInUseLoadsNothing() throws {
+        let mesh = try Mesh(accelerator: .automatic)
+        #expect(mesh.engine.recordProtectionInUse == "libIPSec_MB or libcrypto, no record yet")
+        let pair = try Pair(try mesh.client(.detached), try mesh.server(.detached))
+        pair.shake()
+        try pair.client.seal([1])
+        try pair.settle()
+        #expect(mesh.engine.recordProtectionInUse == mesh.engine.recordProtection)
+        #expect(try TLSEngine(accelerator: .none).recordProtectionInUse == "libcrypto")
+    }
+
     @Test func ourKeysAreReplacedBeforeTheLimit() throws {
         let mesh = try Mesh(updateAfter: 10)
         let pair = try Pair(try mesh.client(.detached), try mesh.server(.attached))

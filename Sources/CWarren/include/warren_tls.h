@@ -96,6 +96,8 @@ void warren_tls_engine_release(warren_tls_engine *engine);
 void warren_tls_engine_set_time(warren_tls_engine *engine, int64_t now);
 /* "libcrypto" or "libIPSec_MB 1.3.0 (VAES)": what seals AES-GCM records of detached sessions. */
 const char *warren_tls_engine_aead(warren_tls_engine *engine);
+/* The same without loading anything: says so while it has not been decided. */
+const char *warren_tls_engine_aead_in_use(const warren_tls_engine *engine);
 
 /* OpenSSL_version(3): the release of the library that runs, "OpenSSL 3.0.x ...". */
 const char *warren_openssl_version(void);

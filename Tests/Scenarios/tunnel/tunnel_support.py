@@ -192,10 +192,10 @@ def flag(address):
 
 
 @contextlib.contextmanager
-def two_hops(realm, target, server=(), client=()):
+def two_hops(realm, target, server=(), client=(), environment=None):
     """client - hop - mutual TLS - hop - target, both hops Warren."""
-    with tunnel_server(realm, target, *server) as inner:
-        with tunnel_client(realm, flag(inner.address()), *client) as outer:
+    with tunnel_server(realm, target, *server, environment=environment) as inner:
+        with tunnel_client(realm, flag(inner.address()), *client, environment=environment) as outer:
             yield outer, inner
 
 
