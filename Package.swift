@@ -62,7 +62,7 @@ let package = Package(
         room("Reactor", ["Kernel", "CWarren"]),
         room("Relay", ["TLS", "Kernel"]),
         room("Log", ["Kernel", "CWarren"]),
-        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "CWarren"]),
+        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "Mesh", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
         proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Mesh", "Proxy", "TLS"]),
@@ -85,7 +85,7 @@ let package = Package(
         proof(of: "Reactor", ["Kernel"]),
         proof(of: "Relay", ["Kernel"]),
         proof(of: "Log", ["Kernel"]),
-        proof(of: "Proxy", ["Kernel"]),
+        proof(of: "Proxy", ["Kernel", "Mesh"]),
         proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
         .executableTarget(

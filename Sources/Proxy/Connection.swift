@@ -1,4 +1,5 @@
 import Kernel
+import Mesh
 import Reactor
 import Relay
 
@@ -19,20 +20,64 @@ struct Connection: ~Copyable {
         case lingering
     }
 
+    /// Whether a circuit breaker counts a connection.
+    enum GateState: UInt8 {
+        case outside, pending, established
+    }
+
+    /// Why no further target is tried.
+    enum GaveUp: UInt8 {
+        /// One was reached, or nothing was tried.
+        case not
+        /// There was none left that had not been tried.
+        case noneLeft
+        /// As many were tried as may be.
+        case attempts
+        /// All attempts together took too long.
+        case deadline
+        /// So many connections had to be tried again lately that this one was not.
+        case budget
+
+        var word: String {
+            switch self {
+            case .not: "-"
+            case .noneLeft: "none-left"
+            case .attempts: "attempts"
+            case .deadline: "deadline"
+            case .budget: "budget"
+            }
+        }
+    }
+
     var tunnel: Tunnel
     var phase = Phase.dialling
     /// Whether the loop's ready list holds this connection.
     var isQueued = false
     /// Whether the half-close deadline has taken the idle deadline's place.
     var isHalfClosed = false
-    var attempts: UInt8 = 0
+    /// Whether the route's circuit breaker counts this connection, and as what.
+    var gate = GateState.outside
+    /// Why the present target was chosen.
+    var pickedBy = RouteState.Reason.policy
+    /// Whether this connection tries out an instance that had rested.
+    var isProbe = false
+    /// Whether the balancer was told how the present target did.
+    var isJudged = false
+    /// Why no further target was tried.
+    var gaveUp = GaveUp.not
     let route: UInt16
+    /// Which of the route's splits was drawn.
+    var split: UInt16 = 0
+    /// Index in the route's clusters; the present target is one of that one's.
+    var cluster: UInt16 = 0
     /// The client's place in the loop's table of peers; -1 without TLS.
     var peer: Int32 = -1
-    /// Index in the route's target table; -1 before the first dial.
+    /// Slot in the cluster's target table; -1 before the first dial.
     var target: Int32 = -1
-    /// A bit for each target that failed this connection.
-    var tried: UInt64 = 0
+    /// The targets this connection was tried with, the present one included.
+    var tried = Attempts()
+    /// When all attempts together have taken too long.
+    var dialUntil: Instant = .max
     var timer = TimerID.none
     let acceptedAt: Instant
     var establishedAt: Instant = 0
@@ -62,6 +107,11 @@ struct PeerAddress: CustomStringConvertible {
             }
         }
         bytes = packed
+    }
+
+    /// The address without the port, as a number for balancing and limits.
+    var hash: UInt64 {
+        withUnsafeBytes(of: bytes) { BalanceHash.of($0) }
     }
 
     /// Whether it came over a unix socket (AF_UNIX is 1).

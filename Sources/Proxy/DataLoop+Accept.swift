@@ -55,7 +55,7 @@ extension DataLoop {
             connection.pointee.phase = .handshakingFront
             arm(slot, connection, at: loop.now + route.settings.handshakeTimeout)
         } else {
-            dial(slot, connection)
+            beginDialling(slot, connection)
         }
     }
 

@@ -1,31 +1,65 @@
 import Kernel
 import Log
+import Mesh
 import Reactor
 import Relay
 import TLS
 
 extension DataLoop {
-    /// Begins to connect the connection's next target, or ends it when none is left.
+    /// Lets a connection whose client is accepted go to its first target.
+    func beginDialling(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
+        let route = route(of: connection)
+        connection.pointee.phase = .dialling
+        guard passesGate(slot, connection, route) else { return }
+        if let split = route.drawSplit(&random) { connection.pointee.split = UInt16(split) }
+        if route.retry.deadline > 0 { connection.pointee.dialUntil = loop.now + route.retry.deadline }
+        route.budget?.noteConnect(now: loop.now)
+        dial(slot, connection)
+    }
+
+    /// Begins to connect the connection's next target, or ends it when there shall be none.
     func dial(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         let route = route(of: connection)
         connection.pointee.phase = .dialling
-        while let index = route.targets.pick(excluding: connection.pointee.tried, now: loop.now) {
+        let hash = balanceHash(of: connection.pointee, route)
+        while mayDial(connection, route) {
+            guard let (target, _) = route.choose(connection, hash: hash, now: loop.now, random: &random) else {
+                connection.pointee.gaveUp = .noneLeft
+                break
+            }
             counters.count(.dials)
-            connection.pointee.attempts &+= 1
-            let address = route.targets.states[index].target.address
+            if connection.pointee.tried.count > 1 { counters.count(.retries) }
+            if connection.pointee.pickedBy == .failover { counters.count(.failovers) }
             do throws(Errno) {
-                let descriptor = try Socket.connect(to: address)
+                let descriptor = try Socket.connect(to: target.address)
                 try loop.register(descriptor.raw, Token(kind: Kind.back, slot: slot))
-                connection.pointee.tunnel.back = Leg(descriptor.release(), isUnix: address.isUnix)
-                connection.pointee.target = Int32(index)
-                route.targets.began(index)
-                arm(slot, connection, at: loop.now + route.settings.connectTimeout)
+                connection.pointee.tunnel.back = Leg(descriptor.release(), isUnix: target.address.isUnix)
+                arm(slot, connection, at: min(loop.now + connectTimeout(connection), connection.pointee.dialUntil))
                 return
             } catch {
-                dialFailed(connection, route, index, .unreachable(error), "\(error)")
+                dialFailed(connection, .unreachable(error), "\(error)")
             }
         }
         end(slot, connection.pointee.lastEnding)
+    }
+
+    private func connectTimeout(_ connection: UnsafeMutablePointer<Connection>) -> Nanoseconds {
+        let route = route(of: connection)
+        return route.clusters[Int(connection.pointee.cluster)].connectTimeout ?? route.settings.connectTimeout
+    }
+
+    /// Whether a connection may be tried with a target, for the first time or again.
+    private func mayDial(_ connection: UnsafeMutablePointer<Connection>, _ route: RouteState) -> Bool {
+        guard connection.pointee.tried.count > 0 else { return true }
+        if connection.pointee.tried.count >= route.retry.attempts {
+            connection.pointee.gaveUp = .attempts
+        } else if loop.now >= connection.pointee.dialUntil {
+            connection.pointee.gaveUp = .deadline
+        } else if route.budget?.allowRetry(now: loop.now) == false {
+            counters.count(.retriesRefused)
+            connection.pointee.gaveUp = .budget
+        }
+        return connection.pointee.gaveUp == .not
     }
 
     /// An event on the back leg while it connects (connect(2), EINPROGRESS).
@@ -50,7 +84,7 @@ extension DataLoop {
             established(slot, connection)
             return
         }
-        let target = route.targets.states[Int(connection.pointee.target)].target
+        let target = route.target(of: connection.pointee)!
         connection.pointee.phase = .handshakingBack
         do throws(TLSFault) {
             connection.pointee.tunnel.back.session = try Session(
@@ -81,7 +115,7 @@ extension DataLoop {
         counters.count(.targetHandshakes)
         if connection.pointee.tunnel.back.session?.isResumed == true { counters.count(.targetResumed) }
         if connection.pointee.tunnel.back.session?.isDetached == true { counters.count(.targetDetached) }
-        let target = route(of: connection).targets.states[Int(connection.pointee.target)].target
+        let target = route(of: connection).target(of: connection.pointee)!
         let facts = connection.pointee.tunnel.back.session?.peer
         guard let facts, target.expectation.isMet(by: facts) else {
             counters.count(.targetMismatches)
@@ -99,33 +133,29 @@ extension DataLoop {
     func tryNextTarget(
         _ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, _ ending: Ending, _ reason: String
     ) {
-        let route = route(of: connection)
-        let index = Int(connection.pointee.target)
-        route.targets.ended(index)
-        connection.pointee.target = -1
         connection.pointee.tunnel.back.abandon(&resources)
         _ = connection.pointee.tunnel.back.release()
-        dialFailed(connection, route, index, ending, reason)
+        dialFailed(connection, ending, reason)
         dial(slot, connection)
     }
 
-    private func dialFailed(
-        _ connection: UnsafeMutablePointer<Connection>, _ route: RouteState, _ index: Int, _ ending: Ending,
-        _ reason: String
-    ) {
+    /// Notes that the present target could not be reached, and lets it go.
+    private func dialFailed(_ connection: UnsafeMutablePointer<Connection>, _ ending: Ending, _ reason: String) {
         counters.count(.dialFailures)
-        route.targets.failed(index, now: loop.now)
         connection.pointee.lastEnding = ending
-        connection.pointee.tried = TargetTable.marking(index, in: connection.pointee.tried)
+        let route = route(of: connection)
+        let (cluster, slot) = (route.clusters[Int(connection.pointee.cluster)], Int(connection.pointee.target))
+        let target = cluster.targets.states[slot].target
+        judge(connection, .failure)
         log.warn(
-            "cannot connect to target", .text("route", route.name),
-            .text("target", route.targets.states[index].target.name), .text("error", reason),
-            .number("failures", route.targets.states[index].failures))
+            "cannot connect to target", .text("route", route.name), .text("target", target.name),
+            .text("error", reason), .number("attempt", connection.pointee.tried.count))
+        releaseTarget(&connection.pointee)
     }
 
     private func established(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         counters.count(.established)
-        route(of: connection).targets.connected(Int(connection.pointee.target))
+        noteEstablished(connection)
         connection.pointee.phase = .relaying
         connection.pointee.establishedAt = loop.now
         connection.pointee.lastActivity = loop.now

@@ -7,7 +7,7 @@ import TLS
 extension DataLoop {
     func carryOut(_ order: Order) {
         switch order {
-        case .add(let id, let route, let bound): add(id, route, bound)
+        case .add(let id, let route, let gate, let bound): add(id, route, gate, bound)
         case .change(let id, let route): change(id, route)
         case .remove(let id):
             closeListeners(of: id)
@@ -32,10 +32,10 @@ extension DataLoop {
         }
     }
 
-    private func add(_ id: UInt16, _ route: Route, _ bound: [BoundListener]) {
+    private func add(_ id: UInt16, _ route: Route, _ gate: SharedGate, _ bound: [BoundListener]) {
         while routes.count <= Int(id) { routes.append(nil) }
         do throws(TLSFault) {
-            routes[Int(id)] = try RouteState(id: id, route, engine: engine)
+            routes[Int(id)] = try RouteState(id: id, route, gate: gate, engine: engine, random: &random)
         } catch {
             for listener in bound { _ = Descriptor(owning: listener.descriptor) }
             notices(.refused(worker: worker, route: route.name, error))
@@ -47,7 +47,7 @@ extension DataLoop {
     private func change(_ id: UInt16, _ route: Route) {
         guard let state = routes[Int(id)], !state.isRemoved else { return }
         do throws(TLSFault) {
-            if try state.change(to: route, engine: engine) { judgeLiveTunnels(of: state) }
+            if try state.change(to: route, engine: engine, random: &random) { judgeLiveTunnels(of: state) }
         } catch {
             notices(.refused(worker: worker, route: route.name, error))
         }
@@ -80,11 +80,10 @@ extension DataLoop {
     private func describe(_ slot: SlotID) -> String {
         guard let connection = connections.pointer(slot) else { return "" }
         let route = route(of: connection)
-        let target = connection.pointee.target
+        let target = route.target(of: connection.pointee)?.name ?? "-"
         let isHalfClosed = connection.pointee.phase == .relaying && connection.pointee.isHalfClosed
         return "\(route.name) \(connection.pointee.client) -> "
-            + (target < 0 ? "-" : route.targets.states[Int(target)].target.name)
-            + " \(isHalfClosed ? "half-closed" : "\(connection.pointee.phase)")"
+            + "\(target) \(isHalfClosed ? "half-closed" : "\(connection.pointee.phase)")"
             + " age_ms=\((loop.now - connection.pointee.acceptedAt) / 1_000_000)"
             + " idle_ms=\((loop.now - connection.pointee.lastActivity) / 1_000_000)"
             + " forward=\(connection.pointee.tunnel.forward.bytes) backward=\(connection.pointee.tunnel.backward.bytes)"

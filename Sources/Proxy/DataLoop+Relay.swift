@@ -1,5 +1,6 @@
 import CWarren
 import Kernel
+import Mesh
 import Log
 import Reactor
 import Relay
@@ -34,6 +35,7 @@ extension DataLoop {
         connection.pointee.lastActivity = loop.now
         switch connection.pointee.tunnel.move(budget: settings.turnBudget, &resources) {
         case .waiting:
+            if !connection.pointee.isJudged { judgeAnswer(connection) }
             if !connection.pointee.isHalfClosed, connection.pointee.tunnel.isHalfClosed {
                 connection.pointee.isHalfClosed = true
                 rearm(slot, connection)
@@ -84,9 +86,8 @@ extension DataLoop {
         connection.tunnel.abandon(&resources)
         _ = connection.tunnel.front.release()
         _ = connection.tunnel.back.release()
+        leaveTarget(&connection, ending)
         if connection.peer >= 0 { peers.leave(connection.peer) }
-        let route = routes[Int(connection.route)]!
-        if connection.target >= 0 { route.targets.ended(Int(connection.target)) }
     }
 
     private func reset(_ descriptor: Int32) {
@@ -97,7 +98,7 @@ extension DataLoop {
         let farewell = Farewell(
             of: connection.tunnel, ending: ending, duration: loop.now - connection.acceptedAt,
             connectTime: connection.establishedAt == 0 ? 0 : connection.establishedAt - connection.acceptedAt,
-            attempts: connection.attempts)
+            attempts: UInt8(connection.tried.count))
         counters.count(.closed)
         counters[.bytesForward] &+= farewell.bytesForward
         counters[.bytesBackward] &+= farewell.bytesBackward
@@ -105,6 +106,7 @@ extension DataLoop {
         switch ending {
         case .idle, .halfClosed, .handshakeTimeout, .unreachable(.timedOut): counters.count(.timeouts)
         case .broken, .tls: counters.count(.broken)
+        case .limited: counters.count(.limited)
         case .complete, .refused, .unreachable, .noTarget, .drained: break
         }
         let level: LogLevel = ending.isOrdinary ? .debug : .info
@@ -119,7 +121,7 @@ extension DataLoop {
 
     private func fields(of connection: borrowing Connection, _ farewell: Farewell) -> [LogField] {
         let route = routes[Int(connection.route)]!
-        let target = connection.target < 0 ? "-" : route.targets.states[Int(connection.target)].target.name
+        let target = route.target(of: connection)?.name ?? "-"
         var fields: [LogField] = [
             .text("route", route.name), .text("client", connection.client.description), .text("target", target),
             .text("ending", farewell.ending.name), .text("error", farewell.ending.error?.description ?? "-"),
@@ -127,6 +129,8 @@ extension DataLoop {
             .number("bytes_spliced", farewell.bytesSpliced), .number("duration_us", farewell.duration / 1000),
             .number("connect_us", farewell.connectTime / 1000), .number("attempts", farewell.attempts),
         ]
+        if connection.pickedBy != .policy { fields.append(.text("picked_by", connection.pickedBy.word)) }
+        if connection.gaveUp != .not { fields.append(.text("gave_up", connection.gaveUp.word)) }
         if let facts = peers[connection.peer] {
             fields.append(.text("peer", facts.uri ?? facts.commonName))
             fields.append(.text("serial", facts.serial))

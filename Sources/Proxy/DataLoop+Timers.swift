@@ -1,4 +1,5 @@
 import Kernel
+import Mesh
 import Reactor
 import Relay
 
@@ -28,8 +29,15 @@ extension DataLoop {
     private func deadline(of connection: UnsafeMutablePointer<Connection>) -> Instant {
         let settings = route(of: connection).settings
         let limit = connection.pointee.isHalfClosed ? settings.halfCloseTimeout : settings.idleTimeout
-        return min(limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt)
+        let judgement: Instant =
+            connection.pointee.isProbe && !connection.pointee.isJudged
+            ? connection.pointee.establishedAt + Self.proof : .max
+        return min(
+            limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt, judgement)
     }
+
+    /// A probe that lived so long has shown that its instance works, also if nobody has said a word.
+    private static let proof: Nanoseconds = .seconds(1)
 
     func timerFired(_ slot: SlotID) {
         guard let connection = connections.pointer(slot) else { return }
@@ -41,6 +49,9 @@ extension DataLoop {
             tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
         case .lingering: end(slot, connection.pointee.lastEnding)
         case .relaying:
+            if !connection.pointee.isJudged, loop.now >= connection.pointee.establishedAt + Self.proof {
+                judge(connection, .success)
+            }
             let deadline = deadline(of: connection)
             if deadline > loop.now {
                 rearm(slot, connection)

@@ -1,5 +1,6 @@
 import Kernel
 import Log
+import Mesh
 import Reactor
 import Relay
 import TLS
@@ -35,6 +36,8 @@ final class DataLoop {
     /// Listeners that could not be served to their end: no room, or more than a turn's share.
     var acceptQueue = ReadyList()
     var counters = ProxyCounters()
+    /// For choices; each loop's own.
+    var random = SplitMix64(seed: Entropy.number())
     var handshakeBudget: HandshakeBudget
     /// Held so that, with the table full, one descriptor can still be had to turn a client away with.
     var spare: Descriptor?

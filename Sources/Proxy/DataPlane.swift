@@ -22,7 +22,8 @@ public final class DataPlane {
     }
 
     private let workers: [Mailbox<Order>]
-    private var nextRoute: UInt16 = 0
+    /// What each route's loops were told last, and what they share of it.
+    private var served: [(route: Route, gate: SharedGate)] = []
 
     /// How many loops there are.
     public var workerCount: Int { workers.count }
@@ -85,9 +86,10 @@ public final class DataPlane {
             }
             throw error
         }
-        let id = nextRoute
-        nextRoute += 1
-        for (worker, listeners) in zip(workers, bound) { worker.post(.add(id, route, listeners)) }
+        let id = UInt16(served.count)
+        let gate = SharedGate(route.plan, now: Clock.monotonic)
+        served.append((route, gate))
+        for (worker, listeners) in zip(workers, bound) { worker.post(.add(id, route, gate, listeners)) }
         return (RouteID(number: id), addresses)
     }
 
@@ -102,8 +104,13 @@ public final class DataPlane {
         }
     }
 
-    /// Serves the route as it is said now, from the loops' next turn on.
+    /// Serves the route as it is said now, from the loops' next turn on. Loops that would serve it just the same are not
+    /// told.
     public func change(_ id: RouteID, to route: Route) {
+        let (before, gate) = served[Int(id.number)]
+        guard !route.isServed(like: before) else { return }
+        served[Int(id.number)].route = route
+        gate.change(to: route.plan, now: Clock.monotonic)
         for worker in workers { worker.post(.change(id.number, route)) }
     }
 

@@ -6,7 +6,7 @@ import TLS
 /// What a data loop can be told. Values, so that they can be logged and replayed.
 enum Order: Sendable {
     /// Serve a new route on these listeners, which belong to the loop from here on.
-    case add(UInt16, Route, [BoundListener])
+    case add(UInt16, Route, SharedGate, [BoundListener])
     /// Serve the route as it is said now; live tunnels go on unless the new rules cut them.
     case change(UInt16, Route)
     /// Accept no more on the route; its tunnels go on.

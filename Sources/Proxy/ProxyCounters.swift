@@ -18,6 +18,16 @@ public struct ProxyCounters: Sendable, Equatable {
         case dials
         /// Attempts that failed.
         case dialFailures
+        /// Attempts beside a connection's first.
+        case retries
+        /// Further attempts that the retry budget refused.
+        case retriesRefused
+        /// Connections refused because there were too many, of all clients or of one.
+        case limited
+        /// Times an instance was let rest.
+        case ejections
+        /// Connections dialled to a cluster that stood in for another.
+        case failovers
         /// Tunnels that reached a target.
         case established
         /// TLS handshakes completed with clients.

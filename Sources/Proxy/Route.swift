@@ -1,4 +1,5 @@
 import Kernel
+import Mesh
 import TLS
 
 /// How one listener's connections are served: what is spoken on either side, who may come, where they go.
@@ -16,22 +17,40 @@ public struct Route: Sendable {
     /// What becomes of live tunnels that new rules no longer admit.
     public var enforcement: Enforcement
     /// Where connections go.
-    public var targets: [Target]
+    public var plan: RoutePlan
     /// Timeouts.
     public var settings: RouteSettings
 
     /// A route of these parts.
     public init(
         name: String, front: TLSMaterial? = nil, back: TLSMaterial? = nil, admission: Admission = .anyVerified,
-        enforcement: Enforcement = .cut, targets: [Target], settings: RouteSettings = RouteSettings()
+        enforcement: Enforcement = .cut, plan: RoutePlan, settings: RouteSettings = RouteSettings()
     ) {
         self.name = name
         self.front = front
         self.back = back
         self.admission = admission
         self.enforcement = enforcement
-        self.targets = targets
+        self.plan = plan
         self.settings = settings
+    }
+
+    /// A route to a few targets that were named one by one: the least connected gets the next, and a connection is tried
+    /// with all of them.
+    public init(
+        name: String, front: TLSMaterial? = nil, back: TLSMaterial? = nil, admission: Admission = .anyVerified,
+        enforcement: Enforcement = .cut, targets: [Target], settings: RouteSettings = RouteSettings()
+    ) {
+        self.init(
+            name: name, front: front, back: back, admission: admission, enforcement: enforcement,
+            plan: RoutePlan(Cluster(name, targets), retry: .exhaustive), settings: settings)
+    }
+
+    /// Whether loops would serve `other` exactly as this: then they need not be told of it.
+    func isServed(like other: Route) -> Bool {
+        name == other.name && front?.generation == other.front?.generation
+            && back?.generation == other.back?.generation && admission.generation == other.admission.generation
+            && enforcement == other.enforcement && settings == other.settings && plan == other.plan
     }
 }
 
@@ -101,67 +120,4 @@ public enum Enforcement: Sendable, Equatable {
     case drain(Nanoseconds)
     /// It goes on; only new ones are refused, as Consul's own proxy does.
     case keep
-}
-
-/// A place to dial, and whom to expect there.
-public struct Target: Sendable, Equatable {
-    /// Where.
-    public var address: SocketAddress
-    /// How the person who named it wrote it, for logs.
-    public var name: String
-    /// SNI to send; `nil` sends none.
-    public var serverName: String?
-    /// Whose certificate must answer. Only asked where the route's `back` is set.
-    public var expectation: PeerExpectation
-
-    /// A target at `address`, called `name`.
-    public init(
-        _ address: SocketAddress, name: String? = nil, serverName: String? = nil,
-        expectation: PeerExpectation = .anyVerified
-    ) {
-        self.address = address
-        self.name = name ?? address.description
-        self.serverName = serverName
-        self.expectation = expectation
-    }
-}
-
-/// What a target's certificate must say, beside being verified.
-public enum PeerExpectation: Sendable, Equatable {
-    /// Nothing more.
-    case anyVerified
-    /// One of its URI names is one of these.
-    case uri([String])
-    /// One of its DNS names matches, a `*.` label included (RFC 6125, section 6.4.3).
-    case dnsName(String)
-
-    /// Whether `peer` is whom we wanted to reach.
-    public func isMet(by peer: PeerFacts) -> Bool {
-        switch self {
-        case .anyVerified: true
-        case .uri(let wanted): peer.uris.contains { wanted.contains($0) }
-        case .dnsName(let wanted): peer.dnsNames.contains { DNSName.matches(pattern: $0, wanted) }
-        }
-    }
-
-    /// The expectation in words, for logs.
-    public var description: String {
-        switch self {
-        case .anyVerified: "any verified peer"
-        case .uri(let wanted): wanted.joined(separator: " or ")
-        case .dnsName(let wanted): wanted
-        }
-    }
-}
-
-/// Names as certificates carry them.
-public enum DNSName {
-    /// Whether `name` is `pattern`, without regard to ASCII case; a first label of `*` stands for exactly one label.
-    public static func matches(pattern: String, _ name: String) -> Bool {
-        let (left, right) = (pattern.lowercased(), name.lowercased())
-        if left == right { return true }
-        guard left.hasPrefix("*."), let dot = right.firstIndex(of: "."), dot != right.startIndex else { return false }
-        let suffix = left.dropFirst()
-        return suffix.dropFirst().contains(".") && right[dot...] == suffix
-    }
 }

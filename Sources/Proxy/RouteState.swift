@@ -1,8 +1,11 @@
 import Kernel
 import Log
+import Mesh
 import TLS
 
-/// A route as one loop holds it: contexts built, targets counted.
+/// A route as one loop holds it: contexts built, instances counted.
+///
+/// The files beside this one hold a facet each: taking a plan over, choosing an instance.
 final class RouteState {
     let id: UInt16
     private(set) var name: String
@@ -13,29 +16,45 @@ final class RouteState {
     private(set) var back: TLSContext?
     private var frontGeneration: UInt64?
     private var backGeneration: UInt64?
-    var targets: TargetTable
+    /// What `plan` was last; the rest of this block is made from it.
+    var plan: RoutePlan?
+    /// Connections refer to clusters by their index here, which a change of the plan leaves alone.
+    var clusters: [ClusterState] = []
+    /// For each split the indices in `clusters`, in order of preference.
+    var orders: [[Int]] = []
+    /// The splits' weights; `nil` for fewer than two.
+    var shares: AliasTable?
+    var usesHash = false
+    var retry = RetryPolicy()
+    var budget: RetryBudget?
+    var hasLimits = false
+    /// The route's circuit breaker, which all loops share.
+    let gate: SharedGate
     /// Accepts no more; kept while connections live on it.
     var isRemoved = false
 
-    init(id: UInt16, _ route: Route, engine: TLSEngine) throws(TLSFault) {
+    init(
+        id: UInt16, _ route: Route, gate: SharedGate, engine: TLSEngine, random: inout SplitMix64
+    ) throws(TLSFault) {
         self.id = id
+        self.gate = gate
         name = route.name
         settings = route.settings
         admission = route.admission
         enforcement = route.enforcement
-        targets = TargetTable(route.targets)
         try build(route, engine)
+        adopt(route.plan, random: &random)
     }
 
     /// Takes a new version of the route over, whole or not at all. True when live tunnels must be judged anew.
-    func change(to route: Route, engine: TLSEngine) throws(TLSFault) -> Bool {
+    func change(to route: Route, engine: TLSEngine, random: inout SplitMix64) throws(TLSFault) -> Bool {
         try build(route, engine)
         let mustJudge = admission.generation != route.admission.generation
         name = route.name
         settings = route.settings
         admission = route.admission
         enforcement = route.enforcement
-        targets.replace(route.targets)
+        adopt(route.plan, random: &random)
         return mustJudge
     }
 

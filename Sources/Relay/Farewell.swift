@@ -21,8 +21,27 @@ public enum Ending: Sendable, Equatable {
     case unreachable(Errno)
     /// No target was there to be tried.
     case noTarget
+    /// Refused at once, because there were too many connections.
+    case limited(Limit)
     /// The process is ending, and the drain's time was up.
     case drained
+
+    /// Which limit was reached: of a route, or of one source of its connections.
+    public enum Limit: UInt8, Sendable, CaseIterable {
+        case connections, pending, rate, sourceConnections, sourcePending, sourceRate
+
+        /// "limited-connections", "limited-source-rate".
+        public var name: String {
+            switch self {
+            case .connections: "limited-connections"
+            case .pending: "limited-pending"
+            case .rate: "limited-rate"
+            case .sourceConnections: "limited-source-connections"
+            case .sourcePending: "limited-source-pending"
+            case .sourceRate: "limited-source-rate"
+            }
+        }
+    }
 
     /// A word for counters and logs.
     public var name: String {
@@ -41,6 +60,7 @@ public enum Ending: Sendable, Equatable {
         case .unreachable(.timedOut): "connect-timeout"
         case .unreachable: "connect-failed"
         case .noTarget: "no-target"
+        case .limited(let limit): limit.name
         case .drained: "drained"
         }
     }
@@ -49,7 +69,7 @@ public enum Ending: Sendable, Equatable {
     public var isOrdinary: Bool {
         switch self {
         case .complete, .broken(.front, .connectionReset), .broken(.front, .brokenPipe), .idle: true
-        case .broken, .tls, .refused, .handshakeTimeout, .halfClosed, .unreachable, .noTarget, .drained: false
+        case .broken, .tls, .refused, .handshakeTimeout, .halfClosed, .unreachable, .noTarget, .limited, .drained: false
         }
     }
 

@@ -69,8 +69,11 @@ extension Sidecar {
         for (key, upstream) in wanted {
             var state = upstreams[key] ?? UpstreamState(upstream: upstream)
             state.upstream = upstream
+            let cluster = Cluster(
+                upstream.name, state.targets ?? [], policy: .leastOfTwo, outlier: .watchful, previous: state.cluster)
+            state.cluster = cluster
             let route = Route(
-                name: upstream.name, back: material, targets: state.targets ?? [], settings: upstream.settings)
+                name: upstream.name, back: material, plan: RoutePlan(cluster), settings: upstream.settings)
             if let published = state.route {
                 plane.change(published.id, to: route)
             } else {
@@ -88,7 +91,7 @@ extension Sidecar {
         do throws(DataPlane.StartFailure) {
             let (id, bound) = try plane.add(route, on: [address])
             log.info("listening", .text("route", route.name), .text("address", bound[0].description))
-            return PublishedRoute(id: id, address: name, bound: bound, targets: route.targets)
+            return PublishedRoute(id: id, address: name, bound: bound)
         } catch {
             log.error(
                 "cannot listen, trying again in a second: stop whoever listens there, or choose another port",

@@ -55,13 +55,14 @@ public final class Sidecar {
         var id: RouteID
         var address: EndpointName
         var bound: [SocketAddress]
-        var targets: [Target]
     }
 
     /// An upstream as far as it is known.
     struct UpstreamState {
         var upstream: Upstream
         var targets: [Target]?
+        /// What was made of `targets` last, so that the next is made with what it computed.
+        var cluster: Cluster?
         var route: PublishedRoute?
     }
 

@@ -1,12 +1,12 @@
 /// Draws places with given weights in constant time (Vose, 1991), in whole numbers, hence exactly.
-struct AliasTable: Sendable {
+public struct AliasTable: Sendable {
     /// For each place: a draw below this (out of `total`) stays, others go to `alias`.
     private let stay: ContiguousArray<UInt64>
     private let alias: ContiguousArray<UInt32>
     private let total: UInt64
 
-    /// The table of `weights`, of which at least one is not zero.
-    init(_ weights: ContiguousArray<UInt32>) {
+    /// The table of `weights` (less than 2^32 of them together), of which at least one is not zero.
+    public init(_ weights: ContiguousArray<UInt32>) {
         let total = weights.reduce(UInt64(0)) { $0 + UInt64($1) }
         let count = UInt64(weights.count)
         var stay = ContiguousArray<UInt64>(repeating: total, count: weights.count)
@@ -29,7 +29,8 @@ struct AliasTable: Sendable {
         self.total = total
     }
 
-    func draw(_ random: inout SplitMix64) -> Int {
+    /// A place, drawn with its weight's share.
+    public func draw(_ random: inout SplitMix64) -> Int {
         let column = random.below(stay.count)
         let coin = random.next().multipliedFullWidth(by: total).high
         return coin < stay[column] ? column : Int(alias[column])

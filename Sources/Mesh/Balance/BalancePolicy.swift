@@ -43,4 +43,15 @@ public enum BalancePolicy: Sendable, Hashable, CaseIterable {
 
     /// Whether instances wait in a heap for their turn.
     var usesHeap: Bool { self == .leastConnections || self == .roundRobin }
+
+    /// Whether instances are chosen by a hash of the caller.
+    public var usesHash: Bool { self == .ringHash || self == .maglev }
+}
+
+/// What of a caller the hashing policies choose by.
+public enum HashSource: Sendable, Hashable {
+    /// The address it comes from, without the port.
+    case address
+    /// The name in its certificate; its address where it has none.
+    case identity
 }

@@ -23,6 +23,25 @@ extension InstancePicker {
         return Pick(place: place, key: pool.instances[place].key, isProbe: isProbe, isPanic: isPanic)
     }
 
+    /// Chooses among those that rest or are being tried out, for a connection that has nobody else left: trying is better
+    /// than refusing. The connection is a probe like the one after the rest would be.
+    ///
+    /// - Returns: `nil` if each instance was tried.
+    public mutating func pickResting(
+        besides attempts: Attempts, now: UInt64, random: inout SplitMix64
+    ) -> Pick? {
+        wake(now: now)
+        guard
+            let place = sample(&random, allowed: { pool.instances[$0].weight > 0 && isFresh($0, attempts) })
+        else { return nil }
+        open[place] += 1
+        let isProbe = book.noteForced(place, policy: outlierPolicy)
+        settle(place)
+        if pool.policy.usesHeap { heap.take(place, ordering) }
+        return Pick(
+            place: place, key: pool.instances[place].key, isProbe: isProbe, isPanic: false, isLastResort: true)
+    }
+
     private func isFresh(_ place: Int, _ attempts: Attempts) -> Bool {
         attempts.count == 0 || !attempts.contains(pool.instances[place].key)
     }

@@ -7,15 +7,35 @@ extension InstancePicker {
         case failure
     }
 
+    /// What such news came to.
+    public enum Verdict: Sendable, Hashable {
+        /// Nothing has changed.
+        case asBefore
+        /// The instance rests from now on, for so many nanoseconds.
+        case ejected(rest: UInt64)
+        /// The instance is chosen freely again.
+        case restored
+    }
+
     /// Notes how a connection to the instance `key` went; news of an instance that left is dropped.
-    public mutating func report(_ key: UInt64, _ outcome: Outcome, now: UInt64, random: inout SplitMix64) {
-        guard let place = pool.place(of: key) else { return }
+    @discardableResult
+    public mutating func report(
+        _ key: UInt64, _ outcome: Outcome, now: UInt64, random: inout SplitMix64
+    ) -> Verdict {
+        guard let place = pool.place(of: key) else { return .asBefore }
+        var verdict = Verdict.asBefore
         switch outcome {
-        case .success: book.noteSuccess(place, now: now, policy: outlierPolicy)
+        case .success:
+            if book.noteSuccess(place, now: now, policy: outlierPolicy) { verdict = .restored }
         case .failure:
-            book.noteFailure(place, now: now, policy: outlierPolicy, among: pool.weighted, random: &random)
+            if let rest = book.noteFailure(
+                place, now: now, policy: outlierPolicy, among: pool.weighted, random: &random)
+            {
+                verdict = .ejected(rest: rest)
+            }
         }
         settle(place)
+        return verdict
     }
 
     /// Notes that a connection to the instance `key`, made or not, is over.
@@ -33,7 +53,10 @@ extension InstancePicker {
 
     /// Replaces the pool. Instances that stay keep their connections, standing and turn; those that left are not chosen
     /// from this moment on, and their connections are remembered in case they come back.
-    public mutating func adopt(_ next: InstancePool, random: inout SplitMix64) {
+    ///
+    /// - Parameter policy: when instances rest from now on; `nil` for as before. Rests that have begun stay as they are.
+    public mutating func adopt(_ next: InstancePool, policy: OutlierPolicy? = nil, random: inout SplitMix64) {
+        if let policy { outlierPolicy = policy }
         let old = self
         pool = next
         open = ContiguousArray(repeating: 0, count: next.count)

@@ -13,12 +13,14 @@ public struct InstancePicker: Sendable {
         public let isProbe: Bool
         /// Whether so few instances are well that the resting ones were counted in.
         public let isPanic: Bool
+        /// Whether the instance was chosen because no other was left (`pickResting`).
+        public var isLastResort = false
     }
 
     /// The instances.
     public internal(set) var pool: InstancePool
     /// When instances rest.
-    public let outlierPolicy: OutlierPolicy
+    public internal(set) var outlierPolicy: OutlierPolicy
     /// Connections of this loop to each instance, those being made included.
     var open: ContiguousArray<UInt32>
     /// Connections to instances that left the pool, for those that come back.

@@ -1,5 +1,5 @@
 /// The instances of one upstream that may get connections, frozen in a snapshot for all loops.
-public struct InstancePool: Sendable {
+public struct InstancePool: Sendable, Equatable {
     /// One instance.
     public struct Instance: Sendable, Hashable {
         /// What it is known by across pools, for instance `BalanceHash.instance`; distinct within a pool.
@@ -47,6 +47,11 @@ public struct InstancePool: Sendable {
         } else {
             maglev = nil
         }
+    }
+
+    /// Whether two pools spread connections alike; what they compute from their parts need not be looked at.
+    public static func == (one: InstancePool, other: InstancePool) -> Bool {
+        one.policy == other.policy && one.instances == other.instances
     }
 
     /// How many instances there are.

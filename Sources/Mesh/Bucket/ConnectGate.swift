@@ -16,6 +16,9 @@ public struct ConnectLimits: Sendable, Hashable {
         self.perSecond = perSecond
         self.burst = burst
     }
+
+    /// Whether nothing is limited.
+    public var isUnlimited: Bool { connections == nil && pending == nil && perSecond == nil }
 }
 
 /// A circuit breaker: lets connections begin while there are not too many, else refuses at once, so that the caller
@@ -74,6 +77,9 @@ public struct ConnectGate: Sendable {
         precondition(established > 0, "a connection was closed twice")
         established -= 1
     }
+
+    /// Whether it counts no connection, so that nothing but its rate would be forgotten with it.
+    public var isIdle: Bool { established == 0 && pending == 0 }
 
     /// Other limits from now on. Connections that are there stay, also if they are now too many.
     public mutating func change(_ limits: ConnectLimits, now: UInt64) {

@@ -79,12 +79,22 @@ public struct OutlierBook: Sendable {
         return true
     }
 
+    /// Notes that a connection to the instance begins although it rests; true if that makes it a probe.
+    mutating func noteForced(_ place: Int, policy: OutlierPolicy) -> Bool {
+        if records[place].state == .resting {
+            records[place].state = .probation
+            records[place].count = policy.probes
+        }
+        return noteStart(place)
+    }
+
     /// Notes that a connection ended; a probe that ended without a word leaves room for another.
     mutating func noteEnd(_ place: Int) {
         if records[place].state == .busy { records[place].state = .probation }
     }
 
-    mutating func noteSuccess(_ place: Int, now: UInt64, policy: OutlierPolicy) {
+    /// Notes a success; true if it ends a probation.
+    mutating func noteSuccess(_ place: Int, now: UInt64, policy: OutlierPolicy) -> Bool {
         switch records[place].state {
         case .well:
             records[place].count = 0
@@ -99,30 +109,37 @@ public struct OutlierBook: Sendable {
             records[place].count -= 1
             guard records[place].count == 0 else {
                 records[place].state = .probation
-                return
+                return false
             }
             records[place].state = .well
             records[place].time = now &+ policy.forget
             ejected -= 1
+            return true
         }
+        return false
     }
 
+    /// Notes a failure; the nanoseconds of the rest that it begins, `nil` if none does.
     mutating func noteFailure(
         _ place: Int, now: UInt64, policy: OutlierPolicy, among count: Int, random: inout SplitMix64
-    ) {
+    ) -> UInt64? {
         switch records[place].state {
         case .well:
             if records[place].count < .max { records[place].count += 1 }
-            guard records[place].count >= policy.failures, policy.mayEject(ejected: ejected, of: count) else { return }
+            guard records[place].count >= policy.failures, policy.mayEject(ejected: ejected, of: count) else {
+                return nil
+            }
             ejected += 1
-        case .resting: return
+        case .resting: return nil
         case .probation, .busy: break
         }
         if records[place].ejections < .max { records[place].ejections += 1 }
-        let rest = policy.rest(ejections: records[place].ejections)
+        let limit = policy.rest(ejections: records[place].ejections)
+        let rest = limit &+ UInt64(random.below(Int(clamping: limit / 8 + 1)))
         records[place].state = .resting
         records[place].count = 0
-        records[place].time = now &+ rest &+ UInt64(random.below(Int(clamping: rest / 8 + 1)))
+        records[place].time = now &+ rest
         earliest = min(earliest, records[place].time)
+        return rest
     }
 }

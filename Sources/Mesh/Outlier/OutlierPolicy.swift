@@ -14,11 +14,15 @@ public struct OutlierPolicy: Sendable, Hashable {
     public var forget: UInt64
     /// If fewer than this many of a hundred instances may be chosen, resting ones are counted in; zero: never.
     public var panicPercent: Int
+    /// Whether a connection that was made and then reset before its first answer counts as a failure: behind a sidecar
+    /// that is how a dead application looks.
+    public var countsResets: Bool
 
     /// A policy of these values; the defaults let an instance rest for a second after five failures.
     public init(
         failures: UInt16 = 5, rest: UInt64 = 1_000_000_000, restLimit: UInt64 = 300_000_000_000,
-        ejectedPercent: Int = 50, probes: UInt16 = 1, forget: UInt64 = 30_000_000_000, panicPercent: Int = 0
+        ejectedPercent: Int = 50, probes: UInt16 = 1, forget: UInt64 = 30_000_000_000, panicPercent: Int = 0,
+        countsResets: Bool = true
     ) {
         self.failures = failures
         self.rest = rest
@@ -27,6 +31,7 @@ public struct OutlierPolicy: Sendable, Hashable {
         self.probes = max(1, probes)
         self.forget = forget
         self.panicPercent = min(100, max(0, panicPercent))
+        self.countsResets = countsResets
     }
 
     /// Whether one more of `count` instances may rest when `ejected` do.

@@ -1,0 +1,81 @@
+import Kernel
+import Mesh
+
+/// A cluster as one loop holds it: who is busy, who rests, whose turn it is.
+final class ClusterState {
+    private(set) var name: String
+    private(set) var picker: InstancePicker
+    private(set) var targets: TargetTable
+    private(set) var connectTimeout: Nanoseconds?
+    /// Not in the route's plan any more; kept while connections live on it.
+    var isRemoved = false
+
+    init(_ cluster: Cluster, random: inout SplitMix64) {
+        name = cluster.name
+        picker = InstancePicker(pool: cluster.pool, outlierPolicy: cluster.outlier, random: &random)
+        targets = TargetTable(cluster.targets)
+        connectTimeout = cluster.connectTimeout
+    }
+
+    /// An instance that was chosen.
+    struct Choice {
+        /// Its slot in `targets`.
+        let slot: Int
+        let key: UInt64
+        let pick: InstancePicker.Pick
+    }
+
+    func pick(
+        hash: UInt64, besides tried: Attempts, now: Instant, random: inout SplitMix64
+    ) -> Choice? {
+        picker.pick(hash: hash, besides: tried, now: now, random: &random).map(chosen)
+    }
+
+    func pickResting(besides tried: Attempts, now: Instant, random: inout SplitMix64) -> Choice? {
+        picker.pickResting(besides: tried, now: now, random: &random).map(chosen)
+    }
+
+    private func chosen(_ pick: InstancePicker.Pick) -> Choice {
+        let slot = targets.slot(of: pick.place)
+        targets.began(slot)
+        return Choice(slot: slot, key: pick.key, pick: pick)
+    }
+
+    /// A connection to the target in `slot`, made or not, is over.
+    func release(_ slot: Int) {
+        targets.ended(slot)
+        picker.release(targets.states[slot].target.key)
+    }
+
+    /// How a connection to the target in `slot` went.
+    func report(
+        _ slot: Int, _ outcome: InstancePicker.Outcome, now: Instant, random: inout SplitMix64
+    ) -> InstancePicker.Verdict {
+        picker.report(targets.states[slot].target.key, outcome, now: now, random: &random)
+    }
+
+    /// Failed connects in a row of the target in `slot`; `nil` while it rests or is tried out.
+    func failures(_ slot: Int) -> Int? {
+        guard case .well(let failures) = picker.standing(of: targets.states[slot].target.key) else { return nil }
+        return failures
+    }
+
+    /// Takes another version of the cluster over. What has not changed costs next to nothing.
+    func change(to cluster: Cluster, random: inout SplitMix64) {
+        isRemoved = false
+        name = cluster.name
+        connectTimeout = cluster.connectTimeout
+        if picker.pool != cluster.pool || picker.outlierPolicy != cluster.outlier {
+            picker.adopt(cluster.pool, policy: cluster.outlier, random: &random)
+        }
+        targets.replace(cluster.targets)
+    }
+
+    /// Chooses nobody any more; connections may go on.
+    func retire(random: inout SplitMix64) {
+        guard !isRemoved else { return }
+        isRemoved = true
+        picker.adopt(InstancePool([], policy: picker.pool.policy), random: &random)
+        targets.replace([])
+    }
+}

@@ -1,0 +1,85 @@
+import Kernel
+import Mesh
+
+extension RouteState {
+    /// Why an instance was chosen; for the farewell record.
+    enum Reason: UInt8 {
+        /// As the policy says.
+        case policy
+        /// As the policy says, to try an instance out that had rested.
+        case probe
+        /// Because so few are well that the resting ones are counted in.
+        case panic
+        /// Because the clusters before had nobody to give.
+        case failover
+        /// Because nobody else was left.
+        case lastResort
+
+        var word: String {
+            switch self {
+            case .policy: "policy"
+            case .probe: "probe"
+            case .panic: "panic"
+            case .failover: "failover"
+            case .lastResort: "last-resort"
+            }
+        }
+    }
+
+    /// Draws the share of the connections that a new one belongs to; `nil` when there is nothing to serve.
+    func drawSplit(_ random: inout SplitMix64) -> Int? {
+        guard let shares else { return orders.isEmpty ? nil : 0 }
+        return shares.draw(&random)
+    }
+
+    /// Failed attempts after which a connection leaves a cluster for the next in its order: at most half of a cluster's
+    /// instances rest, so that one which has died whole would use up every attempt.
+    private static let patience: UInt8 = 2
+
+    /// Chooses an instance for a connection and counts the connection to it. The failovers are asked when those before have
+    /// nobody to give, and the resting ones when nobody has.
+    func choose(
+        _ connection: UnsafeMutablePointer<Connection>, hash: UInt64, now: Instant, random: inout SplitMix64
+    ) -> (target: Target, isProbe: Bool)? {
+        guard orders.indices.contains(Int(connection.pointee.split)) else { return nil }
+        let order = orders[Int(connection.pointee.split)]
+        let failed = UInt8(truncatingIfNeeded: connection.pointee.tried.count)
+        let first = min(Int(failed / Self.patience), order.count - 1)
+        for rank in first..<order.count {
+            if let choice = clusters[order[rank]].pick(
+                hash: hash, besides: connection.pointee.tried, now: now, random: &random)
+            {
+                let reason: Reason =
+                    rank > 0 ? .failover : choice.pick.isPanic ? .panic : choice.pick.isProbe ? .probe : .policy
+                return take(choice, order[rank], reason, connection)
+            }
+        }
+        for index in order {
+            if let choice = clusters[index].pickResting(
+                besides: connection.pointee.tried, now: now, random: &random)
+            {
+                return take(choice, index, .lastResort, connection)
+            }
+        }
+        return nil
+    }
+
+    private func take(
+        _ choice: ClusterState.Choice, _ cluster: Int, _ reason: Reason,
+        _ connection: UnsafeMutablePointer<Connection>
+    ) -> (target: Target, isProbe: Bool) {
+        connection.pointee.cluster = UInt16(cluster)
+        connection.pointee.target = Int32(choice.slot)
+        connection.pointee.pickedBy = reason
+        connection.pointee.isJudged = false
+        connection.pointee.isProbe = choice.pick.isProbe
+        connection.pointee.tried.note(choice.key)
+        return (clusters[cluster].targets.states[choice.slot].target, choice.pick.isProbe)
+    }
+
+    /// The target that a connection counts on; `nil` when there is none.
+    func target(of connection: borrowing Connection) -> Target? {
+        guard connection.target >= 0 else { return nil }
+        return clusters[Int(connection.cluster)].targets.states[Int(connection.target)].target
+    }
+}
