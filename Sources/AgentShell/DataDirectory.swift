@@ -39,15 +39,22 @@ package enum DataDirectory {
         guard !folder.isEmpty else { return given.isEmpty ? fresh : given }
         let path = folder + "/node-id"
         var kept = ""
+        var isThere = false
         do throws(Errno) {
             let bytes = try File.read(path, atMost: 4096)
+            isThere = true
             kept = String(String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }).lowercased()
         } catch  where error == .noSuchFile {
             // A new folder.
         } catch {
             throw AgentFault("cannot read \(path): \(error)")
         }
-        if given.isEmpty, !kept.isEmpty {
+        if given.isEmpty, isThere {
+            guard !kept.isEmpty else {
+                // The node would come back under another id, and with it every client's idea of which node this is.
+                throw AgentFault(
+                    "\(path) is empty; restore the node's id in it, or remove it so that the node gets a new id")
+            }
             guard UUIDText.fault(in: kept) == nil else {
                 throw AgentFault("\(path) holds no UUID; restore it, or remove it so that the node gets a new id")
             }
@@ -62,29 +69,9 @@ package enum DataDirectory {
 
     private static func write(_ id: String, to path: String) throws(AgentFault) {
         do throws(Errno) {
-            try WholeFile.write(Array(id.utf8), to: path)
+            try WholeFile.write(Array(id.utf8), to: path, lasts: true)
         } catch {
             throw AgentFault("cannot write \(path): \(error)")
-        }
-    }
-}
-
-/// Small files that are there whole or not at all, for this process's user alone.
-enum WholeFile {
-    /// Writes a new file beside `path` (mode 0600) and puts it in its place (rename(2)). A crash of the machine may bring
-    /// the old one back.
-    static func write(_ bytes: [UInt8], to path: String) throws(Errno) {
-        let new = path + ".new"
-        let number = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard number >= 0 else { throw Errno(errno) }
-        do throws(Errno) {
-            let file = Descriptor(owning: number)
-            let count = Glibc.write(file.raw, bytes, bytes.count)
-            guard count == bytes.count else { throw count < 0 ? Errno(errno) : .noSpace }
-            guard rename(new, path) == 0 else { throw Errno(errno) }
-        } catch {
-            unlink(new)
-            throw error
         }
     }
 }
@@ -98,7 +85,8 @@ package struct PIDFile: Sendable {
         self.path = path
         guard !path.isEmpty else { return }
         do throws(Errno) {
-            try WholeFile.write(Array("\(getpid())".utf8), to: path)
+            // After a crash of the machine the process is gone too.
+            try WholeFile.write(Array("\(getpid())".utf8), to: path, lasts: false)
         } catch {
             throw AgentFault("Could not write pid file \(path): \(error); give another with -pid-file")
         }

@@ -17,6 +17,11 @@ package final class Keeper {
     /// No answer carries an index above this one before a higher one is kept.
     private var reserved: UInt64
     private var last: UInt64
+    /// How many batches were handed to the store, and how many of them are finished.
+    private var committed: UInt64 = 0
+    private var finished: UInt64 = 0
+    /// What waits for a batch that is not its own, in order.
+    private var behind: [(batch: UInt64, done: (String?) -> Void)] = []
 
     /// How far ahead the index is kept; so many changes share one write.
     private static let stride: UInt64 = 4096
@@ -35,8 +40,11 @@ package final class Keeper {
         }
     }
 
-    /// Keeps records and the index; `done` is called on the loop once both are safe, at once if there is nothing to keep,
-    /// with what went wrong if they are not safe.
+    /// Keeps records and the index; `done` is called on the loop once both are safe, with what went wrong if they are not
+    /// safe.
+    ///
+    /// If there is nothing to keep it is called at once, unless earlier batches are still on their way: an answer that may
+    /// show what is in them goes out behind them, so that nobody sees what a crash would undo.
     func keep(_ records: [Persisted], index: UInt64, on loop: ControlLoop, done: @escaping (String?) -> Void) {
         var batch = StoreBatch()
         last = max(last, index)
@@ -44,12 +52,17 @@ package final class Keeper {
             reserved = index + Self.stride
             batch.index = reserved
         } else if records.isEmpty {
-            done(nil)
+            if kept(upTo: committed) { done(nil) } else { behind.append((committed, done)) }
             return
         }
         for record in records { record.add(to: &batch) }
+        committed += 1
         // The store's thread only carries it: it is called, and let go of, on the loop.
-        nonisolated(unsafe) let give = done
+        nonisolated(unsafe) let give: (String?) -> Void = { [self, number = committed] problem in
+            finished = max(finished, number)
+            done(problem)
+            release()
+        }
         let handle = loop.handle
         store.commit(batch) { result in
             let problem: String?
@@ -59,6 +72,16 @@ package final class Keeper {
             }
             handle.execute { give(problem) }
         }
+    }
+
+    private func kept(upTo batch: UInt64) -> Bool { finished >= batch }
+
+    /// Lets go what waited for batches that are finished. Batches finish in the order of their commits.
+    private func release() {
+        guard let first = behind.first, kept(upTo: first.batch) else { return }
+        let free = behind.prefix { kept(upTo: $0.batch) }.map(\.done)
+        behind.removeFirst(free.count)
+        for done in free { done(nil) }
     }
 
     /// Writes what is still to be written and lets go of the store.
@@ -84,6 +107,9 @@ extension Persisted {
             let parts = record.key.split(separator: "/", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { return nil }
             self = .configEntry(kind: parts[0], name: parts[1], record.value)
+        case "catalog":
+            guard let place = CatalogPlace(key: record.key) else { return nil }
+            self = .catalog(place, record.value)
         case "authority": self = .authority(record.value)
         default: return nil
         }
@@ -107,6 +133,7 @@ extension Persisted {
         case .sidecar(let id, let bytes): set("sidecar", id, bytes)
         case .intention(let id, let bytes): set("intention", id, bytes)
         case .configEntry(let kind, let name, let bytes): set("config-entry", "\(kind)/\(name)", bytes)
+        case .catalog(let place, let bytes): set("catalog", place.key, bytes)
         case .authority(let bytes): set("authority", "built-in", bytes)
         case .index(let value): batch.index = max(batch.index ?? 0, value)
         }

@@ -21,6 +21,8 @@ extension RunningAgent {
             do throws(AgentCore.StartError) {
                 try core.reload(configuration, now: now)
                 log.level = LogLevel(name: configuration.logLevel) ?? log.level
+                server.limitClients(to: Self.connectionsPerClient(core.configuration))
+                readNameSettings()
                 pump { [log] problem in
                     if problem == nil { log.write(.info, "agent: Configuration reloaded") }
                     done(problem)

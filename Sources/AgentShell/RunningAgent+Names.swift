@@ -22,6 +22,9 @@ extension RunningAgent {
         }
     }
 
+    /// Takes over how names are answered, as the configuration says now.
+    func readNameSettings() { responder.settings = core.dnsSettings }
+
     /// The answer to one query.
     func answer(_ query: [UInt8], _ transport: DNSResponder.Transport) -> [UInt8]? {
         var random = SystemRandomNumberGenerator()

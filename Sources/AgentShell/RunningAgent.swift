@@ -10,7 +10,7 @@ import Reactor
 
 /// The agent on its control loop: hands the core requests, results and the time, and does what the core says.
 ///
-/// Everything happens on the loop's thread; there is no lock and no task (docs/decisions/0500-the-agent-on-its-loop.md).
+/// Everything happens on the loop's thread; there is no lock and no task (docs/decisions/0600-the-agent-on-its-loop.md).
 /// The files beside this one hold a facet each: requests, effects, life.
 package final class RunningAgent {
     /// What the process ends with.
@@ -32,7 +32,7 @@ package final class RunningAgent {
     private(set) var server: Server!
     private(set) var checks: CheckRunner!
     private(set) var names: DNSServer!
-    let responder: DNSResponder
+    var responder: DNSResponder
     /// Requests that wait for a change, by the core's name for them.
     var parked: [Ticket: Responder] = [:]
     var alarm: ControlLoop.ActionID?
@@ -45,10 +45,12 @@ package final class RunningAgent {
 
     /// An agent that does nothing yet.
     ///
-    /// - Parameter scratch: the folder for what sidecars write: in the data folder, or one of this process.
+    /// - Parameters:
+    ///   - scratch: the folder for what sidecars write: in the data folder, or one of this process.
+    ///   - descriptors: how many descriptors the process may have.
     package init(
         on loop: ControlLoop, configuration: Configuration, sources: ConfigurationSources, keeper: Keeper,
-        scratch: SidecarFolder, log: AgentLog
+        scratch: SidecarFolder, log: AgentLog, descriptors: Int
     ) {
         self.loop = loop
         self.sources = sources
@@ -63,6 +65,8 @@ package final class RunningAgent {
         sidecars = SidecarSupervisor(on: loop, folder: scratch, log: log)
         var options = ServerOptions()
         options.connectionsPerClient = Self.connectionsPerClient(configuration)
+        options.connections = Self.connections(descriptors: descriptors)
+        if configuration.http.headerBytesMax > 0 { options.limits.headBytes = configuration.http.headerBytesMax }
         server = Server(
             on: loop, options: options, compress: { [gzip] in gzip.compressed($0) },
             handler: { [unowned self] request, responder in take(request, responder) })
@@ -124,8 +128,9 @@ package final class RunningAgent {
         let configuration = core.configuration
         for text in configuration.httpListenAddresses where configuration.ports.http > 0 {
             let address = try Self.listenAddress(text, port: configuration.ports.http)
+            let options = try pathOptions()
             do throws(ListenFault) {
-                httpAddresses.append(try server.listen(on: address))
+                httpAddresses.append(try server.listen(on: address, options))
             } catch {
                 throw AgentFault(
                     Self.sentence("HTTP", address, error.cause, key: "ports.http", flag: "-http-port"))
@@ -134,6 +139,12 @@ package final class RunningAgent {
             log.write(.info, "agent: Starting server: address=\(address) network=\(kind) protocol=http")
         }
         try listenForNames()
+    }
+
+    /// Connections of the API at one time: what the process may open, less what it needs for its own work. Beyond it
+    /// clients are told so, instead of starving checks, the store and the supervisor of descriptors.
+    static func connections(descriptors: Int) -> Int {
+        max(16, descriptors - max(descriptors / 4, min(256, descriptors / 2)))
     }
 
     static func sentence(
@@ -152,7 +163,7 @@ package final class RunningAgent {
 
     /// Consul's limit keeps one client from taking every connection. Sidecars of this machine share one address and
     /// hold a connection for each thing they follow, so on loopback only a limit that was asked for counts.
-    private static func connectionsPerClient(_ configuration: Configuration) -> Int {
+    static func connectionsPerClient(_ configuration: Configuration) -> Int {
         let limit = configuration.http.connectionsPerClient
         let isLocal = configuration.httpListenAddresses.allSatisfy {
             SocketAddress(ip: $0, port: 0)?.isLoopback ?? $0.hasPrefix("unix:")

@@ -101,7 +101,7 @@ package struct SidecarFolder: Sendable {
     /// Notes a running sidecar, whole or not at all. Not brought to disk: after a crash of the machine no process that
     /// it could name is left.
     func write(_ record: SidecarRecord) throws(Errno) {
-        try WholeFile.write(record.bytes, to: recordPath(record.id))
+        try WholeFile.write(record.bytes, to: recordPath(record.id), lasts: false)
     }
 
     /// Forgets a sidecar that has ended.

@@ -1,8 +1,8 @@
 extension DNSMessage {
-    /// The message's bytes, names compressed as RFC 1035, section 4.1.4, allows: those of questions, owners, and the data of
+    /// The message's bytes, names compressed, if `compresses`, as RFC 1035, section 4.1.4, allows: those of questions, owners, and the data of
     /// NS, CNAME, PTR and SOA. The target of an SRV record stands in full (RFC 2782), but later names may point into it.
     public var bytes: [UInt8] {
-        var writer = DNSWriter()
+        var writer = DNSWriter(compresses: compresses)
         writer.word(id)
         var flags: UInt16 = isResponse ? 0x8000 : 0
         flags |= UInt16(opcode & 15) << 11
@@ -34,9 +34,12 @@ extension DNSMessage {
 
 /// Writes the parts of a message in order.
 private struct DNSWriter {
+    let compresses: Bool
     var bytes: [UInt8] = []
     /// Where each name, and each tail of one, stands for the first time.
     private var places: [[[UInt8]]: Int] = [:]
+
+    init(compresses: Bool) { self.compresses = compresses }
 
     mutating func word(_ value: UInt16) {
         bytes.append(UInt8(value >> 8))
@@ -53,7 +56,7 @@ private struct DNSWriter {
         for start in name.labels.indices {
             let tail = Array(name.labels[start...])
             if let place = places[tail] {
-                if compress {
+                if compress && compresses {
                     word(0xc000 | UInt16(place))
                     return
                 }

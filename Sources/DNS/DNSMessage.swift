@@ -121,6 +121,8 @@ public enum DNSCode: UInt16, Sendable, Hashable {
 
 /// A query or an answer.
 public struct DNSMessage: Sendable, Hashable {
+    /// Whether names are compressed when the message is written; says nothing about one that was read.
+    public var compresses = true
     /// What ties an answer to its query.
     public var id: UInt16 = 0
     /// Whether this is an answer.

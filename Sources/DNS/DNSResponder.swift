@@ -41,7 +41,14 @@ public struct DNSResponder: Sendable {
             reply.code = DNSCode.formatError.rawValue
             return reply.bytes
         }
-        var reply = respond(to: query, from: catalog, serial: serial, random: &random)
+        var responder = self
+        if let other = settings.otherDomain, let name = query.questions.first?.name,
+            name.labels(before: settings.domain) == nil, name.labels(before: other) != nil
+        {
+            responder.settings.domain = other
+        }
+        var reply = responder.respond(to: query, from: catalog, serial: serial, random: &random)
+        reply.compresses = settings.compresses
         switch transport {
         case .udp: trimDatagram(&reply, query)
         case .tcp: trim(&reply, to: 65_535)

@@ -2,6 +2,10 @@
 public struct DNSSettings: Sendable {
     /// The domain that is ours.
     public var domain: DNSName
+    /// A second domain that is ours; names asked for under it are answered under it.
+    public var otherDomain: DNSName?
+    /// Whether names in answers are compressed.
+    public var compresses: Bool
     /// The datacenter of names that give none.
     public var datacenter: String
     /// How long answers about nodes may be kept.
@@ -36,6 +40,7 @@ public struct DNSSettings: Sendable {
     public init(domain: DNSName? = nil, datacenter: String) {
         self.domain = domain ?? DNSName(unchecked: [Array("consul".utf8)])
         self.datacenter = datacenter
+        compresses = true
         nodeTTL = 0
         serviceTTL = [:]
         onlyPassing = false

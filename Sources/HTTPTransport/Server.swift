@@ -10,7 +10,7 @@ public final class Server {
     public typealias Handler = (Request, Responder) -> Void
 
     let loop: ControlLoop
-    let options: ServerOptions
+    private(set) var options: ServerOptions
     let handler: Handler
     let compress: (([UInt8]) -> [UInt8])?
     /// One buffer for all connections to read into; what is kept is copied.
@@ -46,6 +46,9 @@ public final class Server {
         precondition(connections.isEmpty && listeners.isEmpty, "a server was let go before close or drain")
         scratch.deallocate()
     }
+
+    /// Changes how many connections a client address may have; those it has are left to it. 0: no limit.
+    public func limitClients(to connections: Int) { options.connectionsPerClient = connections }
 
     /// Connections being served.
     public var openConnections: Int { connections.count - refusedOpen }

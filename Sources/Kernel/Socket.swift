@@ -14,6 +14,10 @@ public enum Socket {
         public var backlog: Int32
         /// Permissions of a unix socket's path.
         public var mode: UInt16
+        /// Who owns a unix socket's path; `nil` leaves the process's own.
+        public var user: UInt32?
+        /// The group of a unix socket's path; `nil` leaves the process's own.
+        public var group: UInt32?
 
         /// The given options; the defaults suit a server-first protocol on one loop.
         public init(sharesPort: Bool = false, waitsForData: Bool = false, backlog: Int32 = 4096, mode: UInt16 = 0o660) {
@@ -34,6 +38,12 @@ public enum Socket {
         if address.isUnix {
             try removeDeadPath(address)
             try checked(warren_bind(socket.raw, &storage, address.length))
+            if options.user != nil || options.group != nil {
+                // All ones leave an owner as it is (chown(2)). A path that the wrong people may open is worse than none.
+                guard chown(address.host, options.user ?? .max, options.group ?? .max) == 0 else {
+                    throw Errno(errno)
+                }
+            }
             _ = chmod(address.host, mode_t(options.mode))
         } else {
             try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1))

@@ -38,7 +38,7 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
         throw AgentFault(error.description)
     }
     // Each sidecar, client and waiting request is a descriptor.
-    _ = Limits.descriptors(raisingTo: 65_536)
+    let descriptors = Limits.descriptors(raisingTo: 65_536)
     let data = configuration.dataDirectory
     let store: any Store
     if data.isEmpty {
@@ -68,7 +68,8 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
         isJSON: configuration.logsJSON)
     defer { log.flush() }
     let agent = RunningAgent(
-        on: loop, configuration: configuration, sources: sources, keeper: keeper, scratch: folder, log: log)
+        on: loop, configuration: configuration, sources: sources, keeper: keeper, scratch: folder, log: log,
+        descriptors: descriptors)
     defer { agent.close() }
     do throws(Errno) {
         try loop.onSignals { agent.signalled($0) }
@@ -91,8 +92,8 @@ private enum ServeFlags {
         "bootstrap-expect", "encrypt", "join", "join-wan", "protocol", "raft-protocol",
         "retry-interval", "retry-interval-wan", "retry-join", "retry-join-wan", "retry-max", "retry-max-wan",
         "segment", "serf-lan-bind", "serf-wan-bind", "serf-lan-port", "serf-wan-port", "server-port", "ui-dir",
-        "ui-content-path", "config-format", "https-port", "grpc-port", "alt-domain", "primary-gateway", "log-file",
-        "log-rotate-bytes", "log-rotate-duration", "log-rotate-max-files", "allow-write-http-from",
+        "ui-content-path", "config-format", "https-port", "grpc-port", "primary-gateway", "log-file",
+        "log-rotate-bytes", "log-rotate-duration", "log-rotate-max-files",
         "serf-lan-allowed-cidrs", "serf-wan-allowed-cidrs",
     ]
     static let idleToggles = [
@@ -111,6 +112,9 @@ private enum ServeFlags {
         flags.value("data-dir", "path", "The folder for what must outlive the process.")
         flags.value("datacenter", "name", "The datacenter. The default is dc1.")
         flags.value("default-query-time", "duration", "How long a query without a wait blocks. The default is 300s.")
+        flags.value("alt-domain", "name", "A second domain DNS answers for.")
+        flags.list(
+            "allow-write-http-from", "network", "A network whose requests may change something; the default is all.")
         flags.toggle("dev", "Starts a development agent: nothing is kept, everything is on loopback.")
         flags.value("dns-port", "port", "The port for DNS; 0 switches it off. The default is 8600.")
         flags.value("domain", "name", "The domain DNS answers for. The default is consul.")
@@ -177,8 +181,15 @@ private enum ServeFlags {
             }
             keys.append("check_output_max_size", .number(bytes))
         }
-        for (flag, key) in [("default-query-time", "default_query_time"), ("max-query-time", "max_query_time")] {
+        for (flag, key) in [
+            ("default-query-time", "default_query_time"), ("max-query-time", "max_query_time"),
+            ("alt-domain", "alt_domain"),
+        ] {
             if let text = flags.text(flag) { keys.append(key, .string(text)) }
+        }
+        let networks = flags.texts("allow-write-http-from")
+        if !networks.isEmpty {
+            keys.append("http_config", .object(["allow_write_http_from": .strings(networks)]))
         }
         return keys.isEmpty ? [] : [String(decoding: Value.object(keys).bytes(), as: UTF8.self)]
     }

@@ -8,7 +8,7 @@ import Testing
     private func folder(_ files: [String: String], _ body: (String) throws -> Void) throws {
         let scratch = try SidecarFolder.passing()
         defer { scratch.removeIfPassing() }
-        for (name, text) in files { try WholeFile.write(Array(text.utf8), to: "\(scratch.path)/\(name)") }
+        for (name, text) in files { try WholeFile.write(Array(text.utf8), to: "\(scratch.path)/\(name)", lasts: false) }
         try body(scratch.path)
     }
 
@@ -59,8 +59,17 @@ import Testing
         #expect(try DataDirectory.nodeID(given: given, in: path) == given)
         #expect(try DataDirectory.nodeID(given: "", in: path) == given)
         #expect(throws: AgentFault.self) { try DataDirectory.nodeID(given: "7", in: path) }
-        try WholeFile.write(Array("nonsense".utf8), to: path + "/node-id")
+        try WholeFile.write(Array("nonsense".utf8), to: path + "/node-id", lasts: true)
         #expect(throws: AgentFault.self) { try DataDirectory.nodeID(given: "", in: path) }
         #expect(throws: AgentFault.self) { try DataDirectory.prepare(path + "/node-id") }
+        // A file that a crash left empty is not taken for a new folder.
+        try WholeFile.write([], to: path + "/node-id", lasts: true)
+        do throws(AgentFault) {
+            _ = try DataDirectory.nodeID(given: "", in: path)
+            Issue.record("an empty id is refused")
+        } catch {
+            #expect(error.description.contains("\(path)/node-id is empty"))
+        }
+        #expect(try DataDirectory.nodeID(given: given, in: path) == given)
     }
 }

@@ -2,6 +2,7 @@ import Agent
 import Kernel
 import Reactor
 import Store
+import Synchronization
 import Testing
 
 @testable import AgentShell
@@ -56,6 +57,50 @@ import Testing
         #expect(writes.count <= 4, "changes without a record share writes of the index")
     }
 
+    /// A reader may have seen what a batch under way holds: its answer goes out behind that batch, not before.
+    @Test func answersThatKeepNothingWaitForBatchesUnderWay() throws {
+        let store = SlowStore()
+        let loop = try ControlLoop()
+        let keeper = try Keeper(nodeID: "n", store: store)
+        var order: [String] = []
+        keeper.keep([], index: 0, on: loop) { _ in order.append("nothing under way") }
+        #expect(order == ["nothing under way"])
+        keeper.keep([.service(id: "a", [1])], index: 1, on: loop) { _ in order.append("first") }
+        keeper.keep([], index: 1, on: loop) { problem in
+            #expect(problem == nil)
+            order.append("reader of first")
+        }
+        keeper.keep([.service(id: "b", [1])], index: 2, on: loop) { _ in order.append("second") }
+        keeper.keep([], index: 2, on: loop) { _ in order.append("reader of second") }
+        let none = loop.run(atMost: .milliseconds(20)) { order.count > 1 }
+        #expect(!none, "nothing goes out before the disk has it: \(order)")
+        store.finish(1)
+        wait(loop) { order.count == 3 }
+        #expect(order.suffix(2) == ["first", "reader of first"])
+        store.finish(1)
+        wait(loop) { order.count == 5 }
+        #expect(order.suffix(2) == ["second", "reader of second"])
+        keeper.keep([], index: 2, on: loop) { _ in order.append("at once") }
+        #expect(order.last == "at once")
+        keeper.close()
+    }
+
+    @Test func entriesOfTheCatalogAreBroughtBack() throws {
+        let store = MemoryStore()
+        let loop = try ControlLoop()
+        let keeper = try Keeper(nodeID: "n", store: store)
+        let records: [Persisted] = [
+            .catalog(CatalogPlace(node: "far/away", .node), [1]),
+            .catalog(CatalogPlace(node: "far/away", .service("a/b")), [2]),
+            .catalog(CatalogPlace(node: "far", .check("away/service/a")), [3]),
+        ]
+        var isDone = false
+        keeper.keep(records, index: 1, on: loop) { _ in isDone = true }
+        wait(loop) { isDone }
+        keeper.close()
+        #expect(Set(try Keeper(nodeID: "n", store: store).kept.dropFirst()) == Set(records))
+    }
+
     @Test func saysWhenSomethingCouldNotBeKept() throws {
         let store = MemoryStore()
         let loop = try ControlLoop()
@@ -66,4 +111,25 @@ import Testing
         wait(loop) { problem != nil }
         #expect(problem?.contains("not stored") == true)
     }
+}
+
+/// A store whose disk answers when the test says so.
+private final class SlowStore: Store {
+    private let waiting = Mutex<[@Sendable (Result<Void, StoreError>) -> Void]>([])
+
+    func load() -> StoreContents { StoreContents() }
+
+    func commit(_ batch: StoreBatch, completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        waiting.withLock { $0.append(completion) }
+    }
+
+    func finish(_ count: Int) {
+        let done = waiting.withLock { waiting in
+            defer { waiting.removeFirst(count) }
+            return Array(waiting.prefix(count))
+        }
+        for completion in done { completion(.success(())) }
+    }
+
+    func close() {}
 }

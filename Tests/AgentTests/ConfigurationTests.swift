@@ -45,6 +45,37 @@ import Testing
             #"{"service": {"name":"a","meta":{"bad key!":"x"}}}"#,
             "1 error occurred:\n\t* invalid meta for service a: Couldn't load metadata pair ('bad key!', 'x'): Key contains invalid characters\n\n"
         ),
+        (#"{"bind_addr":"notanip"}"#, "failed to parse cfg/1.json: bind_addr: \"notanip\" is no IP address"),
+        (
+            #"{"client_addr":"127.0.0.1 nowhere"}"#,
+            "failed to parse cfg/1.json: client_addr: \"nowhere\" is neither an IP address nor a unix:// path"
+        ),
+        (#"{"advertise_addr_ipv4":"::1"}"#, "failed to parse cfg/1.json: advertise_addr_ipv4: want an IPv4 address"),
+        (#"{"domain":"a..b"}"#, "failed to parse cfg/1.json: domain: \"a..b\" has an empty label"),
+        (
+            #"{"connect":{"ca_config":{"leaf_cert_ttl":"1s"}}}"#,
+            "failed to parse cfg/1.json: connect.ca_config: leaf_cert_ttl: leaf cert TTL must be between 1h and 8760h"
+        ),
+        (
+            #"{"connect":{"ca_config":{"LeafCertTTL":5}}}"#,
+            "failed to parse cfg/1.json: connect.ca_config: LeafCertTTL: LeafCertTTL must be a duration such as \"72h\""
+        ),
+        (
+            #"{"connect":{"ca_config":{"leaf_ttl":"72h"}}}"#,
+            "failed to parse cfg/1.json: connect.ca_config: leaf_ttl: there is no such setting"
+        ),
+        (
+            #"{"connect":{"ca_config":{"csr_max_per_second":"many"}}}"#,
+            "failed to parse cfg/1.json: connect.ca_config: csr_max_per_second: CSRMaxPerSecond must be a number from 0, which is no limit"
+        ),
+        (
+            #"{"http_config":{"allow_write_http_from":["10.0.0.0"]}}"#,
+            "failed to parse cfg/1.json: http_config.allow_write_http_from: \"10.0.0.0\" is no network such as \"10.0.0.0/8\""
+        ),
+        (
+            #"{"unix_sockets":{"mode":"rw"}}"#,
+            "failed to parse cfg/1.json: unix_sockets.mode: \"rw\" is no file mode such as \"0600\""
+        ),
         (#"{"advertise_addr":"0.0.0.0"}"#, "Advertise address cannot be 0.0.0.0, :: or [::]"),
         (#"{"log_level":"loud"}"#, "Invalid log level: LOUD. Valid log levels are: TRACE, DEBUG, INFO, WARN, ERR"),
         (

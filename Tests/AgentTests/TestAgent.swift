@@ -100,6 +100,7 @@ final class TestAgent {
                 case .sidecar(let id, _): "sidecar \(id)"
                 case .intention(let id, _): "intention \(id)"
                 case .configEntry(let kind, let name, _): "entry \(kind) \(name)"
+                case .catalog(let place, _): "catalog \(place.key)"
                 case .index: "index"
                 case .authority: "authority"
                 }

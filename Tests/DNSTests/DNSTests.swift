@@ -360,3 +360,40 @@ private func ask(
         }
     }
 }
+
+@Suite struct DNSSettingsTests {
+    @Test func aSecondDomainIsAnsweredUnderItsOwnName() throws {
+        var settings = DNSSettings(datacenter: "dc1")
+        settings.otherDomain = DNSName("other.example")
+        for domain in ["other.example", "consul"] {
+            let (reply, _) = try ask(query("\(domain)", .soa), settings: settings)
+            #expect(reply.code == 0 && reply.isAuthoritative)
+            #expect(reply.answers.first?.name == DNSName(domain))
+            let (none, _) = try ask(query("nobody.service.\(domain)", .a), settings: settings)
+            #expect(none.code == 3)
+            #expect(none.authorities.first?.name == DNSName(domain))
+        }
+        let (foreign, _) = try ask(query("web.service.example", .a), settings: settings)
+        #expect(foreign.code == 5)
+    }
+
+    @Test func namesStandInFullWhereCompressionIsOff() throws {
+        var settings = DNSSettings(datacenter: "dc1")
+        let (short, shortSize) = try ask(query("consul", .soa), settings: settings)
+        settings.compresses = false
+        let (long, longSize) = try ask(query("consul", .soa), settings: settings)
+        #expect(longSize > shortSize)
+        #expect(long.answers == short.answers)
+    }
+
+    @Test func theZonesTimesAreThoseOfTheSettings() throws {
+        var settings = DNSSettings(datacenter: "dc1")
+        (settings.soaRefresh, settings.soaRetry, settings.soaExpire, settings.soaMinimum) = (1, 2, 3, 4)
+        let (reply, _) = try ask(query("consul", .soa), settings: settings)
+        guard case .soa(_, _, _, let refresh, let retry, let expire, let minimum)? = reply.answers.first?.data else {
+            Issue.record("no authority")
+            return
+        }
+        #expect([refresh, retry, expire, minimum] == [1, 2, 3, 4])
+    }
+}

@@ -11,8 +11,11 @@ extension AgentCore {
         let given = configuration.connect.caConfig
         let clusterID = given[folding: "cluster_id"]?.string ?? given[folding: "ClusterID"]?.string ?? chance.uuid()
         var settings: Object = ["IntermediateCertTTL": "8760h", "LeafCertTTL": "72h", "RotationPeriod": "2160h"]
-        for member in given.members where Self.camelCase(member.key) != "ClusterID" {
-            settings[Self.camelCase(member.key)] = member.value
+        for member in given.members where CASettings.apiKey(member.key) != "ClusterID" {
+            settings[CASettings.apiKey(member.key)] = member.value
+        }
+        if let problem = CASettings.problem(in: settings) {
+            throw StartError(description: "connect.ca_config: \(problem.text)")
         }
         do throws(PKIError) {
             let signer = try makeSigner(settings, clusterID: clusterID, now: now)
@@ -27,16 +30,6 @@ extension AgentCore {
         persistAuthority()
         touched.insert(.roots)
         log(.info, "agent.server.connect: initialized primary datacenter CA with provider: provider=consul")
-    }
-
-    /// "leaf_cert_ttl" as the API spells it: "LeafCertTTL".
-    static func camelCase(_ key: String) -> String {
-        guard key.contains("_") || key.first?.isLowercase == true else { return key }
-        let abbreviations = Set(["ttl", "csr", "id", "ca"])
-        return key.split(separator: "_").map { word in
-            abbreviations.contains(word.lowercased())
-                ? word.uppercased() : word.prefix(1).uppercased() + word.dropFirst()
-        }.joined()
     }
 
     /// The certificate and key that settings ask for: both given, the key alone, or neither.
@@ -128,10 +121,9 @@ extension AgentCore {
         // What `get-config` shows comes back unchanged.
         if settings["PrivateKey"]?.string == Self.hidden { settings["PrivateKey"] = authority.settings["PrivateKey"] }
         let keyText = settings["PrivateKey"]?.string ?? ""
-        if !(settings["RootCert"]?.string ?? "").isEmpty && keyText.isEmpty {
-            throw Refusal(500, "error configuring provider: must provide a private key when providing a root cert")
+        if let problem = CASettings.problem(in: settings) {
+            throw Refusal(500, "error configuring provider: \(problem.text)")
         }
-        try Self.check(settings)
         if settings.sorted() == authority.settings.sorted() { return }
         let isNewKey = !keyText.isEmpty && settings["PrivateKey"] != authority.settings["PrivateKey"]
         let isNewRoot = isNewKey || (settings["RootCert"] != authority.settings["RootCert"] && !keyText.isEmpty)
@@ -152,22 +144,6 @@ extension AgentCore {
     }
 
     static let hidden = "hidden"
-
-    private static func check(_ settings: Object) throws(Refusal) {
-        for key in ["LeafCertTTL", "IntermediateCertTTL", "RotationPeriod"] {
-            guard let value = settings[key] else { continue }
-            guard let text = value.string, let duration = try? Duration(go: text) else {
-                throw Refusal(500, "error configuring provider: \(key) must be a duration such as \"72h\"")
-            }
-            if key == "LeafCertTTL" && !(.seconds(3600)...(.seconds(365 * 24 * 3600))).contains(duration) {
-                throw Refusal(500, "error configuring provider: leaf cert TTL must be between 1h and 8760h")
-            }
-        }
-        let keyType = settings["PrivateKeyType"]?.string ?? "ec"
-        guard keyType == "ec" || keyType == "" else {
-            throw Refusal(500, "error configuring provider: PrivateKeyType must be \"ec\"")
-        }
-    }
 
     private func rotate(
         _ authority: inout CertificateAuthority, _ settings: Object, now: Now

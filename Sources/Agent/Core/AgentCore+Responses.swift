@@ -12,10 +12,21 @@ extension AgentCore {
         if configuration.http.blockedEndpoints.contains(where: { call.target.path.hasPrefix($0) }) {
             return lay(.text(403, "Endpoint is blocked by agent configuration"), call: call)
         }
+        if !["GET", "HEAD"].contains(call.request.method), !mayWrite(call.peer) {
+            return lay(.text(403, "Access is restricted"), call: call)
+        }
         guard !route.methods.contains(call.request.method) else { return nil }
         var answer = Answer.text(405, "method \(call.request.method) not allowed")
         answer.headers = [HeaderField("Allow", allow)]
         return lay(answer, call: call)
+    }
+
+    /// Whether requests from there may change anything (`http_config.allow_write_http_from`).
+    private func mayWrite(_ peer: Peer) -> Bool {
+        let networks = configuration.http.writeNetworks
+        guard !networks.isEmpty, case .network(let place) = peer else { return true }
+        guard let host = splitHostPort(place)?.host else { return false }
+        return networks.contains { $0.contains(host) }
     }
 
     /// Lays an answer out for the wire.

@@ -24,6 +24,10 @@ package final class AgentCore {
     var keptTokens: [String: String] = [:]
     /// What an earlier process last saw of checks that need the outside, by check id, until they are registered again.
     var keptResults: [String: KeptResult] = [:]
+    /// Checks that an earlier process was told of through the API, and what its TTL checks said last, until `start` has
+    /// registered the services that files declare.
+    var keptChecks: [(id: String, definition: [UInt8])] = []
+    var keptStates: [String: Value] = [:]
     /// What changed since the waiters were last looked at.
     var touched: Set<Watch> = []
     private var effects: [Effect] = []
@@ -33,6 +37,8 @@ package final class AgentCore {
     var intentions = IntentionTable()
     /// Who may do what; made anew from the configuration when a token changes.
     var access = AccessControl.off
+    /// The configuration's tokens as files and flags give them; the API may have changed those in force.
+    var filedTokens: [String: String] = [:]
     /// Config entries by kind and name.
     var entries: [ConfigEntryKind: [String: ConfigEntry]] = [:]
     /// The index of the last change of these.
@@ -123,6 +129,18 @@ package final class AgentCore {
     }
 
     // MARK: Changes
+
+    /// Does all of `change` or nothing: when it throws, entries, intentions, index and effects are as before.
+    func attempt(_ change: () throws(StartError) -> Void) throws(StartError) {
+        let before = (entries, entriesIndex, intentions, index, touched, effects.count)
+        do throws(StartError) {
+            try change()
+        } catch {
+            (entries, entriesIndex, intentions, index, touched) = (before.0, before.1, before.2, before.3, before.4)
+            effects.removeLast(effects.count - before.5)
+            throw error
+        }
+    }
 
     /// Makes a change of the catalog with the next index, which stays unused when nothing changed.
     @discardableResult

@@ -82,6 +82,9 @@ package enum Persisted: Sendable, Hashable {
     case intention(id: String, [UInt8]?)
     /// A config entry as JSON, or nothing when it is gone; intentions are kept one by one instead.
     case configEntry(kind: String, name: String, [UInt8]?)
+    /// An entry of another node in the catalog, as the body of `/v1/catalog/register` that makes it, or nothing when it
+    /// is gone.
+    case catalog(CatalogPlace, [UInt8]?)
     /// The certificate authority's state.
     case authority([UInt8])
 }

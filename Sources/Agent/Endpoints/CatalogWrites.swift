@@ -38,18 +38,14 @@ enum CatalogWrites {
         if request.skipsNodeUpdate && core.catalog.node(name) == nil {
             throw Refusal(500, "failed inserting node: node \"\(name)\" is not registered")
         }
-        if !request.skipsNodeUpdate { core.commit { catalog, index in catalog.put(request.node, index: index) } }
-        if let service = request.service {
-            core.commit { catalog, index in
-                catalog.put(ServiceRecord(node: name, definition: service), index: index)
-            }
+        // All of it or nothing: whatever can be wrong is found before the first part is written.
+        for check in request.checks where !check.serviceID.isEmpty {
+            guard
+                check.serviceID == request.service?.effectiveID
+                    || core.catalog.service(node: name, id: check.serviceID) != nil
+            else { throw Refusal(500, "failed inserting check: Missing service registration") }
         }
-        for check in request.checks {
-            if !check.serviceID.isEmpty, core.catalog.service(node: name, id: check.serviceID) == nil {
-                throw Refusal(500, "failed inserting check: Missing service registration")
-            }
-            core.commit { catalog, index in catalog.put(check, index: index) }
-        }
+        core.enter(request)
         return .answer(.json(true))
     }
 
@@ -78,11 +74,11 @@ enum CatalogWrites {
             || (service.map { permit.allows(.serviceWrite($0.definition.name)) } ?? false)
         guard mayWrite else { throw .permissionDenied }
         if !serviceID.isEmpty {
-            core.commit { catalog, index in catalog.removeService(node: node, id: serviceID, index: index) }
+            core.leave(CatalogPlace(node: node, .service(serviceID)))
         } else if !checkID.isEmpty {
-            core.commit { catalog, index in catalog.removeCheck(node: node, id: checkID, index: index) }
+            core.leave(CatalogPlace(node: node, .check(checkID)))
         } else {
-            core.commit { catalog, index in catalog.removeNode(node, index: index) }
+            core.leave(CatalogPlace(node: node, .node))
         }
         return .answer(.json(true))
     }

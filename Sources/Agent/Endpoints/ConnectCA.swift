@@ -151,13 +151,9 @@ enum ConnectCA {
         guard provider == "consul" || provider.isEmpty else {
             throw Refusal(500, "could not initialize provider: unknown CA provider \"\(provider)\"")
         }
-        let known = Set([
-            "PrivateKey", "RootCert", "RotationPeriod", "LeafCertTTL", "IntermediateCertTTL", "CSRMaxPerSecond",
-            "CSRMaxConcurrent", "PrivateKeyType", "PrivateKeyBits", "SkipValidate",
-        ])
         var spelled = Object()
-        for member in settings.members { spelled[AgentCore.camelCase(member.key)] = member.value }
-        for key in spelled.keys where !known.contains(key) {
+        for member in settings.members { spelled[CASettings.apiKey(member.key)] = member.value }
+        for key in spelled.keys where !CASettings.keys.contains(key) {
             core.log(.warn, "agent.server.connect: unknown key in the CA configuration is kept and ignored: key=\(key)")
         }
         try core.configureAuthority(spelled, now: call.now)

@@ -28,11 +28,8 @@ extension AgentCore {
     /// A TTL check's own program reports. Returns whether there is such a check.
     func refreshTTL(_ id: String, _ status: CheckStatus, _ output: String, now: Now) -> Bool {
         guard let check = local.checks[id], check.type == .ttl else { return false }
-        let limit =
-            check.definition.outputMaxSize > 0 ? check.definition.outputMaxSize : configuration.checkOutputMaxSize
-        deadlines.set(.ttl(id), at: now.advanced(by: check.definition.ttl).ticks)
-        setStatus(id, status, Self.captured(output, limit: limit), now: now)
-        if check.source == .api {
+        takeTTL(id, status, output, now: now)
+        if check.source == .api || !configuration.dataDirectory.isEmpty {
             let state: Value = [
                 "CheckID": .string(id), "Status": .string(status.rawValue), "Output": .string(output),
                 "Expires": .integer(now.advanced(by: check.definition.ttl).wall / 1_000_000_000),
@@ -40,6 +37,14 @@ extension AgentCore {
             emit(.persist(.checkState(id: id, state.bytes())))
         }
         return true
+    }
+
+    /// Gives a TTL check its status, for the time its definition says.
+    func takeTTL(_ id: String, _ status: CheckStatus, _ output: String, now: Now) {
+        guard let definition = local.checks[id]?.definition else { return }
+        let limit = definition.outputMaxSize > 0 ? definition.outputMaxSize : configuration.checkOutputMaxSize
+        deadlines.set(.ttl(id), at: now.advanced(by: definition.ttl).ticks)
+        setStatus(id, status, Self.captured(output, limit: limit), now: now)
     }
 
     /// Output cut as Consul cuts it.

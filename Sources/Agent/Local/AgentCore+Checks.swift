@@ -89,11 +89,9 @@ extension AgentCore {
         forget(id)
         local.checks[id] = nil
         commit { catalog, index in catalog.removeCheck(node: configuration.nodeName, id: id, index: index) }
-        if check.source == .api {
-            emit(.persist(.check(id: id, nil)))
-            if check.type == .ttl { emit(.persist(.checkState(id: id, nil))) }
-        }
-        if check.type.needsOutside, !configuration.dataDirectory.isEmpty {
+        if check.source == .api { emit(.persist(.check(id: id, nil))) }
+        let hasState = check.type == .ttl || check.type.needsOutside
+        if hasState, check.source == .api || !configuration.dataDirectory.isEmpty {
             emit(.persist(.checkState(id: id, nil)))
         }
         if let now { refreshAliases(of: check.definition.serviceID, now: now) }

@@ -98,7 +98,9 @@ extension AgentCore {
 
     /// Makes a plan real. A service registered again keeps its checks, and they their status, unless
     /// `replacesChecks`; sidecars it no longer declares go.
-    func carryOut(_ registration: Registration, replacesChecks: Bool = false, now: Now) {
+    func carryOut(
+        _ registration: Registration, replacesChecks: Bool = false, except others: Set<String> = [], now: Now
+    ) {
         guard let main = registration.items.first else { return }
         let derived = Set(registration.items.dropFirst().map(\.service.definition.id))
         for id in local.children[main.service.definition.id] ?? [] where !derived.contains(id) { removeService(id) }
@@ -106,9 +108,10 @@ extension AgentCore {
             put(item.service)
             let id = item.service.definition.id
             if replacesChecks {
-                let kept = Set(item.checks.map(\.id))
-                for (check, _) in local.checks(of: id) where !kept.contains(check) && !isMaintenance(check) {
-                    removeCheck(check)
+                let kept = others.union(item.checks.map(\.id))
+                for (check, known) in local.checks(of: id) where !kept.contains(check) && !isMaintenance(check) {
+                    // A file speaks for its own checks only: those that the API added stay through a reload.
+                    if main.service.source == .api || known.source != .api { removeCheck(check) }
                 }
             }
             for check in item.checks { addCheck(check, source: item.service.source, now: now) }
@@ -125,6 +128,7 @@ extension AgentCore {
         {
             return
         }
+        noteNames(of: service.definition)
         touched.insert(.localService(id))
         commit { catalog, index in
             catalog.put(ServiceRecord(node: configuration.nodeName, definition: service.definition), index: index)

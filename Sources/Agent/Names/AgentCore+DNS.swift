@@ -13,6 +13,13 @@ extension AgentCore: DNSCatalog {
         settings.udpAnswerLimit = told.udpAnswerLimit
         settings.addressLimit = told.aRecordLimit
         settings.saysTruncated = told.enablesTruncate
+        settings.otherDomain = configuration.altDomain.isEmpty ? nil : DNSName(configuration.altDomain)
+        settings.compresses = !told.disablesCompression
+        settings.nodeMetaTXT = told.nodeMetaTXT
+        settings.soaRefresh = UInt32(clamping: told.soaRefresh)
+        settings.soaRetry = UInt32(clamping: told.soaRetry)
+        settings.soaExpire = UInt32(clamping: told.soaExpire)
+        settings.soaMinimum = UInt32(clamping: told.soaMinimum)
         return settings
     }
 

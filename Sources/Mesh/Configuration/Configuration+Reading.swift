@@ -17,6 +17,7 @@ extension Configuration {
             ConfigurationFile(name: "flag -hcl #\($0 + 1)", bytes: Array($1.utf8))
         }
         let overlay = try flagTree(flags)
+        try check(flags: overlay)
         for (place, file) in (files + fragments).enumerated() {
             if place == files.count { merge(overlay, into: &tree) }
             if file.name.hasSuffix(".hcl") {
@@ -77,6 +78,18 @@ extension Configuration {
         return tree
     }
 
+    /// The flags of the keys whose values have rules.
+    private static func check(flags: Object) throws(ConfigurationError) {
+        for (key, flag) in [
+            ("bind_addr", "bind"), ("advertise_addr", "advertise"), ("advertise_addr_wan", "advertise-wan"),
+            ("client_addr", "client"), ("domain", "domain"),
+        ] {
+            if let value = flags[key], let problem = ValueRules.problem(key, value) {
+                throw ConfigurationError("flag -\(flag): \(problem)")
+            }
+        }
+    }
+
     private static func merge(_ new: Object, into tree: inout Object) {
         for member in new.members {
             switch (tree[member.key], member.value) {
@@ -107,6 +120,9 @@ extension Configuration {
         keys.string("addresses", "http") { httpAddresses = Self.words($0) }
         keys.string("addresses", "dns") { dnsAddresses = Self.words($0) }
         keys.string("domain") { domain = $0.hasSuffix(".") ? $0 : $0 + "." }
+        keys.string("alt_domain") { altDomain = $0 }
+        keys.map("tagged_addresses") { taggedAddresses = $0 }
+        takeAddresses(keys)
         keys.string("log_level") { logLevel = $0.uppercased() }
         keys.bool("log_json") { logsJSON = $0 }
         keys.string("pid_file") { pidFile = $0 }
@@ -129,6 +145,27 @@ extension Configuration {
         takeConnect(keys)
         takeAccess(keys)
         takeDNSAndHTTP(keys)
+    }
+
+    private mutating func takeAddresses(_ keys: Keys) {
+        // One of each family: the first that is given is the address, the other is shown beside it.
+        for (key, suffix) in [("advertise_addr_ipv4", "ipv4"), ("advertise_addr_ipv6", "ipv6")] {
+            keys.string(key) {
+                guard !$0.isEmpty else { return }
+                if advertiseAddress.isEmpty { advertiseAddress = $0 }
+                taggedAddresses["lan_" + suffix] = $0
+            }
+        }
+        for (key, suffix) in [("advertise_addr_wan_ipv4", "ipv4"), ("advertise_addr_wan_ipv6", "ipv6")] {
+            keys.string(key) {
+                guard !$0.isEmpty else { return }
+                if advertiseWANAddress.isEmpty { advertiseWANAddress = $0 }
+                taggedAddresses["wan_" + suffix] = $0
+            }
+        }
+        keys.string("unix_sockets", "user") { unixSockets.user = $0 }
+        keys.string("unix_sockets", "group") { unixSockets.group = $0 }
+        keys.string("unix_sockets", "mode") { unixSockets.mode = UInt16($0, radix: 8) }
     }
 
     private static func words(_ text: String) -> [String] {
@@ -202,6 +239,13 @@ extension Configuration {
         for member in keys.value("dns_config", "service_ttl")?.object?.members ?? [] {
             dns.serviceTTL[member.key] = member.value.string.flatMap { try? Duration(go: $0) }
         }
+        keys.bool("dns_config", "enable_additional_node_meta_txt") { dns.nodeMetaTXT = $0 }
+        keys.int("dns_config", "soa", "refresh") { dns.soaRefresh = $0 }
+        keys.int("dns_config", "soa", "retry") { dns.soaRetry = $0 }
+        keys.int("dns_config", "soa", "expire") { dns.soaExpire = $0 }
+        keys.int("dns_config", "soa", "min_ttl") { dns.soaMinimum = $0 }
+        keys.strings("http_config", "allow_write_http_from") { http.writeNetworks = $0.compactMap(IPNetwork.init) }
+        keys.int("http_config", "max_header_bytes") { http.headerBytesMax = $0 }
         keys.strings("http_config", "block_endpoints") { http.blockedEndpoints = $0 }
         keys.map("http_config", "response_headers") { http.responseHeaders = $0 }
         keys.int("limits", "http_max_conns_per_client") { http.connectionsPerClient = $0 }

@@ -18,6 +18,12 @@ package struct Configuration: Sendable, Hashable {
     package var dnsAddresses: [String] = []
     package var ports = Ports()
     package var domain = "consul."
+    /// A second domain that DNS answers for; empty for none.
+    package var altDomain = ""
+    /// The node's addresses by what they are for, beside those the agent knows itself.
+    package var taggedAddresses: [String: String] = [:]
+    /// Who owns unix sockets of the API, and their mode.
+    package var unixSockets = UnixSocketSettings()
     package var logLevel = "INFO"
     package var logsJSON = false
     package var pidFile = ""
@@ -119,6 +125,17 @@ package struct StaticToken: Sendable, Hashable {
     }
 }
 
+/// The `unix_sockets` block.
+package struct UnixSocketSettings: Sendable, Hashable {
+    /// A name or a number; empty leaves the process's own.
+    package var user = ""
+    package var group = ""
+    /// Permission bits; `nil` leaves those of the server.
+    package var mode: UInt16?
+
+    package init() {}
+}
+
 /// The `dns_config` block.
 package struct DNSSettings: Sendable, Hashable {
     package var onlyPassing = false
@@ -129,6 +146,13 @@ package struct DNSSettings: Sendable, Hashable {
     package var aRecordLimit = 0
     package var enablesTruncate = false
     package var disablesCompression = false
+    /// Whether a node's meta goes with its address as TXT.
+    package var nodeMetaTXT = true
+    /// Times of the zone in seconds.
+    package var soaRefresh = 3600
+    package var soaRetry = 600
+    package var soaExpire = 86400
+    package var soaMinimum = 0
 
     package init() {}
 }
@@ -138,6 +162,11 @@ package struct HTTPSettings: Sendable, Hashable {
     package var blockedEndpoints: [String] = []
     package var responseHeaders: [String: String] = [:]
     package var connectionsPerClient = 200
+    /// Networks from which requests may change anything; empty for all. A client at a unix socket's path may: that path
+    /// has an owner and a mode.
+    package var writeNetworks: [IPNetwork] = []
+    /// Bytes of a request's head; 0 for the server's own limit.
+    package var headerBytesMax = 0
 
     package init() {}
 }

@@ -100,7 +100,12 @@ struct ReadFile {
         case .value(let kind, let isUsed)?:
             if reader.isNull { return nil }
             if !isUsed { idle.append(reader.path.description) }
-            return try read(reader, kind, file)
+            let value = try read(reader, kind, file)
+            let key = reader.path.description
+            if let problem = ValueRules.problem(key, value) {
+                throw ConfigurationError("failed to parse \(file): \(key): \(problem)")
+            }
+            return value
         case .block(let keys)?:
             if reader.isNull { return nil }
             var block = Object()

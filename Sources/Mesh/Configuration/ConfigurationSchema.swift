@@ -23,12 +23,15 @@ enum ConfigurationSchema {
     /// Each line: "+" for a key that is acted upon or "-" for one that is accepted and changes nothing here (it concerns
     /// raft, gossip, metrics sinks and the like), the kind, and the keys, blocks written with slashes.
     private static let table = """
-        + string  datacenter data_dir node_name node_id bind_addr advertise_addr advertise_addr_wan client_addr domain
-        + string  log_level pid_file acl_master_token acl_token acl_agent_token acl_agent_master_token
-        + string  acl_replication_token acl_datacenter acl_default_policy acl_down_policy
-        - string  primary_datacenter
-        - bool    ui ui_config/enabled
-        + bool    server log_json enable_script_checks enable_local_script_checks discard_check_output
+        + string  datacenter data_dir node_name node_id bind_addr advertise_addr advertise_addr_wan client_addr domain alt_domain
+        + string  log_level pid_file acl_master_token acl_token acl_agent_master_token
+        + string  acl_datacenter acl_default_policy
+        + string  advertise_addr_ipv4 advertise_addr_ipv6 advertise_addr_wan_ipv4 advertise_addr_wan_ipv6
+        + map     tagged_addresses
+        + string  unix_sockets/group unix_sockets/mode unix_sockets/user
+        - string  primary_datacenter acl_agent_token acl_replication_token acl_down_policy
+        - bool    ui ui_config/enabled server
+        + bool    log_json enable_script_checks enable_local_script_checks discard_check_output
         + bool    leave_on_terminate skip_leave_on_interrupt
         + map     node_meta
         + strings recursors recursor
@@ -50,8 +53,9 @@ enum ConfigurationSchema {
         + any     connect/proxy_defaults/config
         - bool    connect/enable_mesh_gateway_wan_federation connect/enable_serverless_plugin
         + bool    acl/enabled
-        + string  acl/default_policy acl/down_policy
-        + string  acl/tokens/master acl/tokens/agent acl/tokens/agent_master acl/tokens/default acl/tokens/replication
+        + string  acl/default_policy
+        + string  acl/tokens/master acl/tokens/agent_master acl/tokens/default
+        - string  acl/down_policy acl/tokens/agent acl/tokens/replication
         + string  acl/tokens/initial_management acl/tokens/agent_recovery
         + any     acl/static_tokens
         - bool    acl/disabled acl/enable_key_list_policy acl/enable_token_persistence acl/enable_token_replication
@@ -63,15 +67,15 @@ enum ConfigurationSchema {
         + duration dns_config/node_ttl
         + durations dns_config/service_ttl
         + int     dns_config/udp_answer_limit dns_config/a_record_limit
-        - bool    dns_config/allow_stale dns_config/use_cache dns_config/enable_additional_node_meta_txt
-        - bool    dns_config/prefer_namespace
+        + bool    dns_config/enable_additional_node_meta_txt
+        - bool    dns_config/allow_stale dns_config/use_cache dns_config/prefer_namespace
         - duration dns_config/max_stale dns_config/recursor_timeout dns_config/cache_max_age
-        - int     dns_config/soa/refresh dns_config/soa/retry dns_config/soa/expire dns_config/soa/min_ttl
+        + int     dns_config/soa/refresh dns_config/soa/retry dns_config/soa/expire dns_config/soa/min_ttl
         + strings http_config/block_endpoints
         + map     http_config/response_headers
-        - strings http_config/allow_write_http_from
+        + strings http_config/allow_write_http_from
         - bool    http_config/use_cache
-        - int     http_config/max_header_bytes
+        + int     http_config/max_header_bytes
         + int     limits/http_max_conns_per_client
         - string  limits/https_handshake_timeout limits/rpc_handshake_timeout
         - int     limits/rpc_max_conns_per_client limits/rpc_max_burst limits/kv_max_value_size limits/txn_max_req_len
@@ -94,8 +98,7 @@ enum ConfigurationSchema {
         - any     telemetry/circonus_check_instance_id telemetry/circonus_check_search_tag
         - any     telemetry/circonus_check_tags telemetry/circonus_submission_interval
         - any     telemetry/circonus_submission_url
-        - string  advertise_addr_ipv4 advertise_addr_ipv6 advertise_addr_wan_ipv4 advertise_addr_wan_ipv6
-        - string  advertise_reconnect_timeout alt_domain ca_file ca_path cert_file key_file encrypt log_file
+        - string  advertise_reconnect_timeout ca_file ca_path cert_file key_file encrypt log_file
         - string  log_rotate_duration node_meta_prefix primary_gateways_interval reconnect_timeout
         - string  reconnect_timeout_wan retry_interval retry_interval_wan segment serf_lan serf_wan server_name
         - string  session_ttl_min syslog_facility tls_cipher_suites tls_min_version ui_content_path ui_dir
@@ -111,8 +114,7 @@ enum ConfigurationSchema {
         - int     bootstrap_expect protocol raft_protocol raft_snapshot_threshold raft_trailing_logs retry_max
         - int     retry_max_wan log_rotate_bytes log_rotate_max_files
         - strings retry_join retry_join_wan start_join start_join_wan primary_gateways
-        - map     tagged_addresses
-        - string  unix_sockets/group unix_sockets/mode unix_sockets/user
+        - strings serf_lan_allowed_cidrs serf_wan_allowed_cidrs
         - int     cache/entry_fetch_max_burst
         - float   cache/entry_fetch_rate
         - any     audit auto_config auto_encrypt autopilot gossip_lan gossip_wan segments watches experimental tls

@@ -21,6 +21,13 @@ public struct IntentionTable: Sendable {
     /// An empty table.
     public init() {}
 
+    /// Notes that what holds where no rule matches has changed: every watcher is to look again.
+    public mutating func defaultChanged(index: UInt64) {
+        self.index = max(self.index, index)
+        sourceIndex.raise(to: index)
+        destinationIndex.raise(to: index)
+    }
+
     /// How many rules there are.
     public var count: Int { byPair.count }
 
@@ -49,6 +56,12 @@ struct NameIndexes: Sendable {
     /// The index under `name` alone.
     subscript(name: String) -> UInt64 {
         max(floor, last[ExactText(name)] ?? 0)
+    }
+
+    /// Notes a change that concerns every name.
+    mutating func raise(to index: UInt64) {
+        floor = max(floor, index)
+        last = last.filter { $0.value > index }
     }
 
     /// Notes a change, `live` being how many names have rules.

@@ -23,14 +23,15 @@ extension Command {
             complain("-config-format=\(format): only json is read here; write the files as JSON")
             return 1
         }
-        do throws(ConfigurationError) {
-            _ = try ConfigurationSources(
-                paths: flags.arguments, flags: ConfigurationFlags()
-            ).read()
+        let doubts: [String]
+        do throws(AgentFault) {
+            doubts = try RunningAgent.rehearse(
+                ConfigurationSources(paths: flags.arguments, flags: ConfigurationFlags()))
         } catch {
             complain("Config validation failed: \(error)")
             return 1
         }
+        for doubt in doubts { complain(doubt) }
         if !flags.isOn("quiet") { output("Configuration is valid!") }
         return 0
     }
