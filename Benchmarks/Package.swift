@@ -24,6 +24,8 @@ let package = Package(
             dependencies: [engine, .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: house),
         .executableTarget(name: "warren-bench", dependencies: ["LoadGenerator", engine], swiftSettings: house),
+        // The kernel's part of a relay's bill: no Swift and nothing of Warren in it.
+        .executableTarget(name: "warren-floor", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]),
         .target(name: "CAllocationCount", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]),
         .executableTarget(
             name: "warren-micro", dependencies: ["CAllocationCount", engine], swiftSettings: house),

@@ -8,38 +8,53 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import catalog, install, micro, render
-from .candidates import OURS, PEERS
+from . import install, micro, render
+from .checks import apart
+from .load import LoadFailure
 from .micro import MicroFailure
+from .ours import MODES
 from .processes import StartFailure
+from .registry import PEERS
+from .rows import rows as all_rows
 from .runner import Runner, Setup, build, nice
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SHORT_PEERS = ("haproxy", "nginx", "envoy", "stunnel")
-#: Ours in other modes; only the full run, and who names them with --peers, has time for them.
-MODES = tuple(name for name in OURS if name != "warren")
+#: Ours in other modes, only where a row names them.
+OTHER_MODES = tuple(name for name in MODES if name != "warren")
 #: What the smoke runs: one row of every kind that takes no long time, without peers and without thresholds.
 SMOKE = ("*-bulk-1-to", "*-bulk-8-duplex", "*-request-64-c64", "*-connect-c16", "tunnel-connect-full-c16",
-         "*-latency-common", "*-mix", "*-slow", "relay-converge", "*-idle-1000")
+         "*-latency-common", "*-mix", "relay-slow", "relay-converge", "relay-idle-1000", "mesh-idle-1000",
+         "mesh-services-10", "mesh-intentions-10", "tunnel-syscalls")
+#: Window in seconds and interleaved repetitions of each kind of run.
+LENGTH = {"smoke": (0.2, 1), "full": (1.2, 3), "short": (1.8, 3), "partial": (1.8, 3)}
 
 
 def arguments():
     parser = argparse.ArgumentParser(
         prog="script/bench", description="Measures Warren beside its peers, interleaved, on this machine. The short run "
-        "takes under 15 minutes on two cores; results go to Benchmarks/results as JSON, Markdown and SVG.")
-    parser.add_argument("--full", action="store_true", help="every row, five repetitions of 3 s")
+        "takes under 15 minutes on two cores, the full one under 40; results go to Benchmarks/results as JSON, Markdown and "
+        "SVG.")
+    parser.add_argument("--full", action="store_true", help="every row, our other modes, tuned peers")
     parser.add_argument("--smoke", action="store_true", help="seconds: Warren alone, no thresholds, nothing kept")
-    parser.add_argument("--peers", metavar="A,B", help=f"of {', '.join((*PEERS, *MODES))}; or none. The short run has "
-                        f"{', '.join(SHORT_PEERS)}, the full one all")
+    parser.add_argument("--peers", metavar="A,B", help=f"of {', '.join((*PEERS, *OTHER_MODES))}; or none; these then run "
+                        f"on every row they can. The short run has {', '.join(SHORT_PEERS)}, the full one all")
     parser.add_argument("--only", metavar="ROW,ROW", help="only these rows; * stands for anything (see --list); "
                         "`checks` is the comparison with iperf3 and wrk")
     parser.add_argument("--list", action="store_true", help="prints the rows and ends; * marks the short run's")
+    parser.add_argument("--hold", metavar="ROW", help="starts one candidate under a row's load, prints the pids, and goes on "
+                        "until Ctrl-C: something for perf to look at")
+    parser.add_argument("--of", metavar="NAME", default="warren", help="with --hold: whose; the default is warren")
+    parser.add_argument("--warren", metavar="FILE", help="measures this binary of Warren and builds none")
     parser.add_argument("--install", action="store_true", help="installs missing peers and tools first: Debian packages "
-                        "with apt-get (as root, services not started), Envoy into Benchmarks/.venv")
+                        "with apt-get (as root or by sudo, services not started), Envoy into Benchmarks/.venv")
     parser.add_argument("--render", metavar="FILE", help="only renders a results file; nothing is measured")
     parser.add_argument("--readme", metavar="FILE", help="also replaces the section between the markers of this README")
     parser.add_argument("--seconds", type=float, help="length of a window")
     parser.add_argument("--repetitions", type=int, help="interleaved repetitions")
+    parser.add_argument("--minutes", type=float, default=0, help="the run ends after so many, its results marked partial")
+    parser.add_argument("--first-port", type=int, default=20100, metavar="N", help="ports are taken from here to 31000; "
+                        "the default is 20100")
     parser.add_argument("--out", metavar="DIRECTORY", default=str(REPOSITORY / "Benchmarks/results"))
     parser.add_argument("--no-build", action="store_true", help="takes the binaries as they are")
     parser.add_argument("--no-checks", action="store_true", help="leaves out the comparison with iperf3 and wrk")
@@ -48,13 +63,22 @@ def arguments():
     parser.add_argument("--micro", action="store_true", help="only the micro-benchmarks, in process; fails when "
                         "one allocates more than Benchmarks/results/micro.json accepts")
     parser.add_argument("--accept", action="store_true", help="with --micro: writes that file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for value, name in ((options.seconds, "--seconds"), (options.repetitions, "--repetitions")):
+        if value is not None and value <= 0:
+            raise Setup(f"{name} {value}: must be more than 0")
+    if options.minutes < 0:
+        raise Setup(f"--minutes {options.minutes:g}: must not be negative; 0 is no limit")
+    if not 1024 <= options.first_port <= 30_900:
+        raise Setup(f"--first-port {options.first_port}: want a port from 1024 to 30900")
+    return options
 
 
 def chosen_rows(options):
-    rows = catalog.rows()
+    rows = all_rows()
     if options.smoke:
-        rows = [row for row in rows if any(fnmatch.fnmatch(row.name, pattern) for pattern in SMOKE)]
+        rows = [row for row in rows if any(fnmatch.fnmatch(row.name, pattern) for pattern in SMOKE)
+                and (row.measure != "syscalls" or shutil.which("strace"))]
     elif not options.full and not options.only:
         rows = [row for row in rows if row.short]
     if options.only:
@@ -68,13 +92,13 @@ def chosen_rows(options):
 
 def chosen_peers(options):
     if options.peers is None:
-        return MODES if options.smoke else MODES + tuple(PEERS) if options.full else SHORT_PEERS
+        return () if options.smoke else OTHER_MODES + tuple(PEERS) if options.full or options.only else SHORT_PEERS
     if options.peers in ("", "none"):
         return ()
     names = options.peers.split(",")
     for name in names:
-        if name not in PEERS and name not in MODES:
-            raise Setup(f"--peers {name}: unknown; want of {', '.join((*PEERS, *MODES))}")
+        if name not in PEERS and name not in OTHER_MODES:
+            raise Setup(f"--peers {name}: unknown; want of {', '.join((*PEERS, *OTHER_MODES))}")
     return names
 
 
@@ -83,28 +107,41 @@ def interrupted(*_):
 
 
 def main():
-    options = arguments()
+    # A terminal that goes away, and who asks for the end, are treated alike: stop everything, keep what there is.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     try:
-        return carry_out(options)
-    except (Setup, StartFailure, MicroFailure, ValueError) as error:
+        return carry_out(arguments())
+    except (Setup, StartFailure, MicroFailure, LoadFailure, ValueError) as error:
         print(f"script/bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("script/bench: interrupted; everything that was started is stopped", file=sys.stderr)
+        return 130
+
+
+def runner_for(options, rows, peers, mode, out):
+    seconds, repetitions = LENGTH[mode]
+    return Runner(repository=REPOSITORY, rows=rows, peers=peers, seconds=options.seconds or seconds,
+                  repetitions=options.repetitions or repetitions, mode=mode, out=out, first_port=options.first_port,
+                  with_checks=not (options.no_checks or options.smoke) and (
+                      not options.only or "checks" in options.only.split(",")),
+                  with_micro=mode == "full", every=bool(options.peers), minutes=options.minutes,
+                  warren=options.warren and Path(options.warren).resolve())
 
 
 def carry_out(options):
-    if options.list:
-        for row in catalog.rows():
-            print(f"{'*' if row.short else ' '} {row.name:30} {row.title}")
-        return 0
     if options.render:
         print(render.write(options.render, options.readme))
         return 0
     rows, peers = chosen_rows(options), chosen_peers(options)
-    for value, name in ((options.seconds, "--seconds"), (options.repetitions, "--repetitions")):
-        if value is not None and value <= 0:
-            raise Setup(f"{name} must be more than 0")
-    if not options.no_build:
-        build(REPOSITORY, micro=options.micro)
+    mode = "smoke" if options.smoke else "full" if options.full else "partial" if options.only else "short"
+    if options.list:
+        return show(rows, options, peers, mode)
+    if options.warren and not Path(options.warren).exists():
+        raise Setup(f"--warren {options.warren}: no such file")
+    if not options.no_build and not options.warren:
+        build(REPOSITORY)
     if options.micro:
         return micro.run(REPOSITORY / "Benchmarks/.build/release/warren-micro",
                          REPOSITORY / "Benchmarks/results/micro.json", options.accept)
@@ -114,15 +151,37 @@ def carry_out(options):
                         [tool for tool in install.TOOLS if not shutil.which(tool)])
     if options.nice:
         nice(options.nice)
-    mode = "smoke" if options.smoke else "full" if options.full else "partial" if options.only else "short"
-    seconds = options.seconds or {"smoke": 0.2, "full": 3.0}.get(mode, 1.8)
-    repetitions = options.repetitions or {"smoke": 1, "full": 5}.get(mode, 3)
-    signal.signal(signal.SIGTERM, interrupted)
+    if options.hold:
+        return hold(options)
+    return measure(options, rows, peers, mode)
+
+
+def show(rows, options, peers, mode):
+    for row in rows if options.full or options.only else all_rows():
+        print(f"{'*' if row.short else ' '} {row.name:30} {row.title}")
+    runner = runner_for(options, rows, peers, mode, options.out)
+    runner.candidates = [candidate for candidate in runner.candidates if candidate.binary()]
+    print(f"{len(rows)} rows; with {', '.join(candidate.name for candidate in runner.candidates)} and windows of "
+          f"{runner.seconds:g} s about {runner.seconds_needed() / 60:.0f} minutes")
+    runner.close()
+    return 0
+
+
+def hold(options):
+    row = next((found for found in all_rows() if found.name == options.hold), None)
+    if row is None:
+        raise Setup(f"--hold {options.hold}: no such row; script/bench --list prints them")
+    if options.of not in MODES and options.of not in PEERS:
+        raise Setup(f"--of {options.of}: unknown; want of {', '.join((*MODES, *PEERS))}")
+    with tempfile.TemporaryDirectory(prefix="warren-bench-hold-") as scratch:
+        peers = () if options.of == "warren" else (options.of,)
+        runner_for(options, [row], peers, "partial", scratch).hold(row, options.of)
+    return 0
+
+
+def measure(options, rows, peers, mode):
     scratch = tempfile.TemporaryDirectory(prefix="warren-bench-results-") if options.smoke else None
-    runner = Runner(repository=REPOSITORY, rows=rows, peers=peers, seconds=seconds, repetitions=repetitions, mode=mode,
-                    out=scratch.name if scratch else options.out,
-                    with_checks=not (options.no_checks or options.smoke) and (
-                        not options.only or "checks" in options.only.split(",")))
+    runner = runner_for(options, rows, peers, mode, scratch.name if scratch else options.out)
     status = 0
     try:
         runner.run()
@@ -137,7 +196,17 @@ def carry_out(options):
             print(page)
     if scratch:
         scratch.cleanup()
-    return status
+    return status or generator_verdict(runner.results.data)
+
+
+def generator_verdict(data):
+    """A generator that is not within 10 % of what is known makes every figure doubtful; who only looks at the exit status is
+    to know."""
+    wrong = apart(data["checks"])
+    for check in wrong:
+        print(f"script/bench: the load generator differs: {check['title']}: {check['difference']:+.1%}, 10 % are allowed",
+              file=sys.stderr)
+    return 2 if wrong else 0
 
 
 def smoke_verdict(data):
@@ -151,4 +220,5 @@ def smoke_verdict(data):
     return 1 if wrong or not rows else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,17 +1,20 @@
-"""The rows of the table: what runs, which figures matter, and the bars that Warren sets itself."""
+"""What a row of the table is, and which figures it has; the rows themselves are in rows.py, their bars in bars.py."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What Warren is to reach on a row: a figure at most `ratio` times that of the best of `against` (all peers when
-    empty), or at most `limit` in the figure's own unit."""
+    """What Warren is to reach on a row: a figure at most `ratio` times that of the best of `against` (when empty: of all
+    peers as they come), or `ratio` times the same candidate's on the row `beside`; at most `limit`, or at least `least`,
+    in the figure's own unit."""
 
     figure: str
     ratio: float = 0.0
     limit: float = 0.0
+    least: float = 0.0
     against: tuple = ()
+    beside: str = ""
     candidate: str = "warren"
 
 
@@ -31,7 +34,14 @@ class Row:
     #: Repetitions, unless the run says otherwise; 1 where a figure hardly varies.
     repetitions: int = 0
     resumed: bool = True
-    workers: int = 1
+    #: Workers of each process; "auto" for one a core.
+    workers: object = 1
+    #: Targets behind each candidate.
+    targets: int = 1
+    #: Candidates beside the main ones (see Candidate.is_main) that the row has time for.
+    extras: tuple = ()
+    #: The only candidates that it has, when not empty.
+    only: tuple = ()
     #: Descriptors that one process needs for it.
     descriptors: int = 1024
     bars: tuple = ()
@@ -42,10 +52,12 @@ FIGURES = {
     "cpu_s_per_gb": ("CPU s/GB", ".3f", True),
     "cpu_user_s_per_gb": ("user s/GB", ".3f", True),
     "cpu_system_s_per_gb": ("system s/GB", ".3f", True),
+    "cpu_agent_s_per_gb": ("agent s/GB", ".3f", True),
     "gbit_per_s": ("Gbit/s", ".1f", False),
     "cpu_us_per_request": ("CPU us/request", ".1f", True),
     "cpu_user_us_per_request": ("user us/request", ".1f", True),
     "cpu_system_us_per_request": ("system us/request", ".1f", True),
+    "cpu_agent_us_per_request": ("agent us/request", ".1f", True),
     "requests_per_s": ("requests/s", ",.0f", False),
     "p50_us": ("p50 us", ",.0f", True),
     "p90_us": ("p90 us", ",.0f", True),
@@ -59,6 +71,8 @@ FIGURES = {
     "kb_per_tunnel": ("KB per tunnel", ".2f", True),
     "kb_per_tunnel_per_hop": ("KB per tunnel and hop", ".2f", True),
     "rss_after_mb": ("MB after they closed", ".1f", True),
+    "rss_kept": ("memory after / before", ".2f", True),
+    "agent_rss_mb": ("MB of the agent", ".1f", True),
     "syscalls_per_request": ("syscalls/request", ".1f", True),
     "syscalls_per_connection": ("syscalls/connection", ".1f", True),
     "syscalls_per_mb": ("syscalls/MB", ".1f", True),
@@ -67,113 +81,28 @@ FIGURES = {
     "growth_mb": ("memory grown MB", ".1f", True),
     "converge_ms": ("ms to converge", ",.0f", True),
     "failed": ("failed requests", ",.0f", True),
+    "late": ("requests over 100 ms", ",.0f", True),
+    "back_ms": ("ms until it has traffic again", ",.0f", True),
+    "register_us": ("agent CPU us/registration", ",.0f", True),
+    "notice_ms": ("ms until a watcher hears of it", ".2f", True),
+    "answer_us": ("agent CPU us/query", ",.0f", True),
 }
 
 #: Which figures a measure shows, the first of them being the one that ratios and charts are made of.
 SHOWN = {
-    "bulk": ("cpu_s_per_gb", "cpu_user_s_per_gb", "cpu_system_s_per_gb", "gbit_per_s", "jain"),
+    "bulk": ("cpu_s_per_gb", "cpu_user_s_per_gb", "cpu_system_s_per_gb", "gbit_per_s", "jain",
+             "cpu_agent_s_per_gb"),
     "request": ("cpu_us_per_request", "cpu_user_us_per_request", "cpu_system_us_per_request", "requests_per_s", "p50_us",
-                "p99_us"),
+                "p99_us", "cpu_agent_us_per_request"),
     "connect": ("cpu_us_per_request", "cpu_user_us_per_request", "cpu_system_us_per_request", "requests_per_s", "p50_us",
-                "p99_us"),
+                "p99_us", "cpu_agent_us_per_request"),
     "latency": ("p99_us", "p50_us", "p90_us", "p99_9_us", "max_us", "rate", "lag_p99_us"),
-    "idle": ("kb_per_tunnel", "kb_per_tunnel_per_hop", "rss_mb", "rss_after_mb"),
+    "idle": ("kb_per_tunnel", "kb_per_tunnel_per_hop", "rss_mb", "rss_after_mb", "rss_kept", "agent_rss_mb"),
     "syscalls": ("syscalls_per_request", "syscalls_per_connection", "syscalls_per_mb"),
     "mix": ("mice_p99_us", "mice_p50_us", "gbit_per_s"),
     "slow": ("growth_mb", "gbit_per_s"),
     "converge": ("converge_ms", "failed"),
+    "resilience": ("failed", "late", "converge_ms", "back_ms"),
+    "intentions": ("cpu_us_per_request", "cpu_agent_us_per_request", "p99_us"),
+    "services": ("register_us", "notice_ms", "answer_us", "agent_rss_mb"),
 }
-
-
-def _both(topology, bars):
-    """The rows that relay and tunnel share."""
-    relay = topology == "relay"
-    rows = []
-    for streams in (1, 8, 64):
-        for direction in ("to", "from", "duplex"):
-            name = f"{topology}-bulk-{streams}-{direction}"
-            words = {"to": "client to server", "from": "server to client", "duplex": "both ways"}[direction]
-            rows.append(Row(
-                name, topology, "bulk", f"Bulk, {streams} stream{'s' * (streams > 1)}, {words}",
-                {"streams": streams, "direction": direction}, short=streams < 64 and direction != "duplex",
-                direct=True, bars=bars.get(f"bulk-{streams}", ()) if direction != "duplex" else ()))
-    for count in (1, 64):
-        for size, words in ((64, "64 B"), (1024, "1 KiB"), (16384, "16 KiB")):
-            rows.append(Row(
-                f"{topology}-request-{size}-c{count}", topology, "request",
-                f"Requests of {words}, {count} kept connection{'s' * (count > 1)}",
-                {"connections": count, "bytes": size}, short=size == 64, direct=True,
-                bars=bars.get(f"request-{count}", ()) if size == 64 else ()))
-    for count in (1, 16):
-        rows.append(Row(
-            f"{topology}-connect-c{count}", topology, "connect",
-            f"A connection for each request, {count} at a time" + ("" if relay else ", resumed"),
-            {"connections": count, "bytes": 64}, short=count == 16, direct=relay,
-            bars=bars.get("connect", ()) if count == 16 else ()))
-        if not relay:
-            rows.append(Row(
-                f"{topology}-connect-full-c{count}", topology, "connect",
-                f"A connection for each request, {count} at a time, full handshakes",
-                {"connections": count, "bytes": 64}, short=count == 16, resumed=False,
-                bars=bars.get("connect-full", ()) if count == 16 else ()))
-    for name, settings, words in (
-            ("half", {"fraction": 0.5}, "half its own saturation"),
-            ("80", {"fraction": 0.8}, "80 % of its own saturation"),
-            ("common", {"common": 0.5}, "one rate for all, half the slowest one's saturation")):
-        rows.append(Row(
-            f"{topology}-latency-{name}", topology, "latency", f"Latency of 64 B requests at {words}",
-            {"connections": 64, "bytes": 64, **settings}, short=name == "common", direct=name != "80"))
-    for count in (1000, 9000):
-        rows.append(Row(
-            f"{topology}-idle-{count}", topology, "idle", f"Resident memory of {count:,} idle tunnels",
-            {"connections": count}, short=count == 1000, repetitions=1, descriptors=2 * count + 256,
-            bars=bars.get(f"idle-{count}", ())))
-    rows.append(Row(f"{topology}-syscalls", topology, "syscalls", "System calls", {"connections": 64}, short=True,
-                    repetitions=1))
-    rows.append(Row(f"{topology}-mix", topology, "mix", "8 bulk streams beside 64 connections with requests",
-                    {"elephants": 8, "mice": 64}, direct=True))
-    rows.append(Row(f"{topology}-slow", topology, "slow", "64 readers of 100 kB/s beside one fast stream",
-                    {"slow": 64, "rate": 100_000}))
-    for count in (10, 100, 1000, 9000):
-        rows.append(Row(
-            f"{topology}-scale-{count}", topology, "request", f"Requests on 64 connections beside {count:,} idle tunnels",
-            {"connections": 64, "bytes": 64, "idle": count}, descriptors=2 * count + 512))
-    for name, measure, settings, words in (
-            ("bulk-8", "bulk", {"streams": 8, "direction": "to"}, "Bulk, 8 streams"),
-            ("request-64", "request", {"connections": 64, "bytes": 64}, "Requests of 64 B, 64 kept connections")):
-        rows.append(Row(f"{topology}-workers2-{name}", topology, measure, f"{words}, two workers", settings, workers=2))
-    return rows
-
-
-RELAY_BARS = {
-    "bulk-1": (Bar("cpu_s_per_gb", limit=0.25), Bar("cpu_s_per_gb", ratio=0.6)),
-    "bulk-8": (Bar("cpu_s_per_gb", limit=0.25), Bar("cpu_s_per_gb", ratio=0.4)),
-    "request-1": (Bar("cpu_us_per_request", ratio=1.0), Bar("p99_us", ratio=1.0)),
-    "request-64": (Bar("cpu_us_per_request", ratio=1.0), Bar("p99_us", ratio=1.0)),
-    "connect": (Bar("cpu_us_per_request", ratio=1.0), Bar("p99_us", ratio=1.0)),
-    "idle-9000": (Bar("kb_per_tunnel", limit=1.5),),
-}
-
-SAME_OPENSSL = ("haproxy", "nginx", "stunnel")
-
-TUNNEL_BARS = {
-    "bulk-1": (Bar("cpu_s_per_gb", ratio=0.90), Bar("cpu_s_per_gb", ratio=1.05, candidate="warren-attached"),
-               Bar("cpu_s_per_gb", ratio=0.75, against=SAME_OPENSSL)),
-    "bulk-8": (Bar("cpu_s_per_gb", ratio=0.85), Bar("cpu_s_per_gb", ratio=0.95, candidate="warren-attached"),
-               Bar("cpu_s_per_gb", ratio=0.75, against=SAME_OPENSSL)),
-    "request-64": (Bar("cpu_us_per_request", ratio=0.75), Bar("cpu_us_per_request", ratio=0.85,
-                                                             candidate="warren-attached"),
-                   Bar("p50_us", ratio=1.0), Bar("p99_us", ratio=1.0)),
-    "connect": (Bar("cpu_us_per_request", ratio=0.88, against=("envoy",)),),
-    "connect-full": (Bar("cpu_us_per_request", ratio=1.0, against=("envoy",)),
-                     Bar("cpu_us_per_request", ratio=0.5, against=("haproxy", "nginx"))),
-    "idle-9000": (Bar("kb_per_tunnel_per_hop", limit=4.0),),
-}
-
-
-def rows():
-    """Every row, in the order of the table."""
-    table = _both("relay", RELAY_BARS)
-    table.append(Row("relay-converge", "relay", "converge", "One of two targets dies under 500 connections a second",
-                     {"rate": 500, "bytes": 64}, repetitions=3))
-    return table + _both("tunnel", TUNNEL_BARS)

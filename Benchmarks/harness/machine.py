@@ -29,6 +29,7 @@ def facts(repository):
             cpu = line.split(":", 1)[1].strip()
             break
     flags = Path("/proc/cpuinfo").read_text()
+    # One core's word is every core's.
     memory = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
     system = ""
     if Path("/etc/os-release").exists():

@@ -23,17 +23,19 @@ class Bench:
         #: Requests a second at saturation, by (topology, candidate): what latency rows take their rates from.
         self.saturation = {}
 
-    def run(self, entry, groups, watch=(), seconds=None, **settings):
-        report = load.run(self.binary, entry, groups, seconds=seconds or self.seconds, watch=watch, **settings)
+    def run(self, deployment, groups, seconds=None, **settings):
+        """The generator's report on a deployment, whose processes it watches."""
+        report = load.run(self.binary, deployment.entry, groups, seconds=seconds or self.seconds,
+                          watch=deployment.pids() + deployment.agent_pids(), **settings)
         if report["interrupted"]:
             raise LoadFailure("the load generator was interrupted")
         return report
 
 
-def cpu(report):
-    """CPU seconds of the watched processes within the window: user and system."""
-    return (sum(process["user_s"] for process in report["watched"]),
-            sum(process["system_s"] for process in report["watched"]))
+def cpu(report, pids):
+    """CPU seconds of these of the watched processes within the window: user and system."""
+    watched = [process for process in report["watched"] if process["pid"] in pids]
+    return sum(process["user_s"] for process in watched), sum(process["system_s"] for process in watched)
 
 
 def refuse_failures(group):
@@ -43,17 +45,21 @@ def refuse_failures(group):
         raise LoadFailure(f"connections failed: {reasons}")
 
 
-def per_unit(report, count, names, factor):
-    """CPU in all and apart, for each of `count` units; nothing without a process to watch (the direct path)."""
+def per_unit(report, deployment, count, names, factor):
+    """CPU in all and apart, for each of `count` units; nothing without a process to watch (the direct path). An agent's
+    share stands by itself."""
     if not report["watched"]:
         return {}
-    user, system = cpu(report)
-    return {names[0]: (user + system) / count * factor, names[1]: user / count * factor,
-            names[2]: system / count * factor}
+    user, system = cpu(report, deployment.pids())
+    figures = {names[0]: (user + system) / count * factor, names[1]: user / count * factor,
+               names[2]: system / count * factor}
+    if deployment.agent_pids():
+        figures[names[3]] = sum(cpu(report, deployment.agent_pids())) / count * factor
+    return figures
 
 
-PER_REQUEST = ("cpu_us_per_request", "cpu_user_us_per_request", "cpu_system_us_per_request")
-PER_GB = ("cpu_s_per_gb", "cpu_user_s_per_gb", "cpu_system_s_per_gb")
+PER_REQUEST = ("cpu_us_per_request", "cpu_user_us_per_request", "cpu_system_us_per_request", "cpu_agent_us_per_request")
+PER_GB = ("cpu_s_per_gb", "cpu_user_s_per_gb", "cpu_system_s_per_gb", "cpu_agent_s_per_gb")
 
 
 def percentiles(group, names=("p50", "p90", "p99", "p99_9", "max")):
@@ -62,46 +68,56 @@ def percentiles(group, names=("p50", "p90", "p99", "p99_9", "max")):
     return {f"{name}_us": group["latency"][f"{name}_us"] for name in names}
 
 
-def bulk(bench, row, entry, pids):
-    streams, direction = row.settings["streams"], row.settings["direction"]
+def groups_of(row):
+    """The load of a row that runs for as long as one likes, as the generator takes it."""
+    settings = row.settings
+    if row.measure == "bulk":
+        return [f"bulk,count={settings['streams']},direction={settings['direction']}"]
+    if row.measure == "mix":
+        return [f"request,count={settings['mice']}", f"bulk,count={settings['elephants']},direction=from"]
+    if row.measure in ("request", "connect"):
+        idle = [f"hold,count={settings['idle']}"] if settings.get("idle") else []
+        return [f"{row.measure},count={settings['connections']},bytes={settings['bytes']}", *idle]
+    raise LoadFailure(f"{row.name} has no load that could go on for long; take a row of bulk, request, connect or mix")
+
+
+def bulk(bench, row, deployment):
+    streams = row.settings["streams"]
     # Buffers of 64 streams hold some hundred megabytes until they are full.
-    report = bench.run(entry, [f"bulk,count={streams},direction={direction}"], pids,
-                       warmup=0.3 if streams < 64 else 1.0)
+    report = bench.run(deployment, groups_of(row), warmup=0.3 if streams < 64 else 1.0)
     group = report["groups"][0]
     refuse_failures(group)
     if group["bytes"] == 0:
         raise LoadFailure("no byte came through within the window")
-    return {**per_unit(report, group["bytes"], PER_GB, 1e9), "gbit_per_s": group["gbit_per_s"], "jain": group["jain"]}
+    return {**per_unit(report, deployment, group["bytes"], PER_GB, 1e9), "gbit_per_s": group["gbit_per_s"],
+            "jain": group["jain"]}
 
 
-def request(bench, row, entry, pids):
-    groups = [f"request,count={row.settings['connections']},bytes={row.settings['bytes']}"]
-    if row.settings.get("idle"):
-        groups.append(f"hold,count={row.settings['idle']}")
-    report = bench.run(entry, groups, pids, patience=180)
-    return _requests(report)
+def request(bench, row, deployment):
+    return _requests(bench.run(deployment, groups_of(row), patience=180), deployment)
 
 
-def _requests(report):
+def _requests(report, deployment):
     group = report["groups"][0]
     refuse_failures(group)
     if group["requests"] == 0:
         raise LoadFailure("nothing was answered within the window")
-    return {**per_unit(report, group["requests"], PER_REQUEST, 1e6), "requests_per_s": group["requests_per_s"],
-            **percentiles(group)}
+    return {**per_unit(report, deployment, group["requests"], PER_REQUEST, 1e6),
+            "requests_per_s": group["requests_per_s"], **percentiles(group)}
 
 
-def connect(bench, row, entry, pids):
-    return _requests(bench.run(
-        entry, [f"connect,count={row.settings['connections']},bytes={row.settings['bytes']}"], pids))
+def connect(bench, row, deployment):
+    groups = [f"connect,count={row.settings['connections']},bytes={row.settings['bytes']}"]
+    return _requests(bench.run(deployment, groups), deployment)
 
 
-def latency(bench, row, entry, pids, rate):
-    report = bench.run(entry, [f"request,count={row.settings['connections']},bytes={row.settings['bytes']},rate={rate}"],
-                       pids)
+def latency(bench, row, deployment, rate):
+    report = bench.run(deployment,
+                       [f"request,count={row.settings['connections']},bytes={row.settings['bytes']},rate={rate}"])
     group = report["groups"][0]
     refuse_failures(group)
-    figures = {**per_unit(report, max(1, group["requests"]), PER_REQUEST, 1e6), **percentiles(group), "rate": rate}
+    figures = {**per_unit(report, deployment, max(1, group["requests"]), PER_REQUEST, 1e6), **percentiles(group),
+               "rate": rate}
     if group["lag"]:
         figures["lag_p99_us"] = group["lag"]["p99_us"]
     figures["unsent"] = group["unsent"] + group["unanswered"]
@@ -112,29 +128,32 @@ def idle(bench, row, deployment):
     """A fresh deployment's memory: with none, with so many tunnels, and after they closed."""
     count = row.settings["connections"]
     # The first tunnel builds what all share.
-    bench.run(deployment.entry, ["request,count=1"], seconds=0.05, warmup=0)
+    bench.run(deployment, ["request,count=1"], seconds=0.05, warmup=0)
     time.sleep(0.3)
-    before = {role: resident_bytes(deployment.pids(role)) for role in deployment.roles}
+    before = {role: resident_bytes(deployment.pids(role)) for role in deployment.hops()}
     held = load.Load(bench.binary, deployment.entry, [f"hold,count={count}"], seconds=3600, patience=180)
     try:
         held.wait_ready()
         time.sleep(1.0)
-        during = {role: resident_bytes(deployment.pids(role)) for role in deployment.roles}
+        during = {role: resident_bytes(deployment.pids(role)) for role in deployment.hops()}
         report = held.end_early()
     except BaseException:
         held.stop()
         raise
     refuse_failures(report["groups"][0])
     time.sleep(1.5)
-    after = {role: resident_bytes(deployment.pids(role)) for role in deployment.roles}
+    after = {role: resident_bytes(deployment.pids(role)) for role in deployment.hops()}
     figures = {
         "rss_mb": sum(before.values()) / 1e6,
         "rss_after_mb": sum(after.values()) / 1e6,
+        "rss_kept": sum(after.values()) / sum(before.values()),
         "kb_per_tunnel": (sum(during.values()) - sum(before.values())) / count / 1024,
     }
     figures["kb_per_tunnel_per_hop"] = figures["kb_per_tunnel"] / len(before)
     for role in before:
         figures[f"kb_per_tunnel_{role}"] = (during[role] - before[role]) / count / 1024
+    if deployment.agent_pids():
+        figures["agent_rss_mb"] = resident_bytes(deployment.agent_pids()) / 1e6
     return figures
 
 
@@ -154,7 +173,7 @@ def counted_syscalls(bench, deployment, groups):
                 message = tracer.stderr.read().decode().strip() if tracer.poll() is not None else "no answer"
                 raise LoadFailure(f"strace cannot attach: {message.splitlines()[-1] if message else 'no reason given'}")
             time.sleep(0.02)
-        report = bench.run(deployment.entry, groups, seconds=min(1.0, bench.seconds), warmup=0.1)
+        report = bench.run(deployment, groups, seconds=min(1.0, bench.seconds), warmup=0.1)
     finally:
         if tracer.poll() is None:
             tracer.send_signal(signal.SIGINT)
@@ -198,9 +217,8 @@ def syscalls(bench, row, deployment):
     return figures
 
 
-def mix(bench, row, entry, pids):
-    report = bench.run(entry, [f"request,count={row.settings['mice']}",
-                               f"bulk,count={row.settings['elephants']},direction=from"], pids)
+def mix(bench, row, deployment):
+    report = bench.run(deployment, groups_of(row))
     mice, elephants = report["groups"]
     refuse_failures(mice)
     refuse_failures(elephants)
@@ -210,7 +228,7 @@ def mix(bench, row, entry, pids):
 
 def slow(bench, row, deployment):
     """What a proxy keeps for readers who lag behind, and what a fast stream beside them still gets."""
-    bench.run(deployment.entry, ["request,count=1"], seconds=0.05, warmup=0)
+    bench.run(deployment, ["request,count=1"], seconds=0.05, warmup=0)
     time.sleep(0.3)
     before = resident_bytes(deployment.pids())
     # The first seconds fill the sockets' buffers on the way to the slow ones, megabytes each.
@@ -229,25 +247,3 @@ def slow(bench, row, deployment):
         raise
     refuse_failures(report["groups"][1])
     return {"growth_mb": (during - before) / 1e6, "gbit_per_s": report["groups"][1]["gbit_per_s"]}
-
-
-def converge(bench, row, deployment, kill):
-    """`kill` ends the second target; the time from then to the last planned request that failed or took 100 ms."""
-    running = load.Load(
-        bench.binary, deployment.entry, [f"connect,count=400,rate={row.settings['rate']}"], seconds=4.0, warmup=0.5,
-        patience=2.0)
-    try:
-        running.wait_ready()
-        time.sleep(1.5)
-        killed = time.monotonic_ns()
-        kill()
-        report = running.finish()
-    except BaseException:
-        running.stop()
-        raise
-    group = report["groups"][0]
-    late = [event["planned_ns"] for event in group.get("failure_times", [])] + [
-        event["planned_ns"] for event in group["slow"]]
-    # Ones from before the death, answered late because of it, count as "at once".
-    last = max([planned for planned in late if planned >= killed], default=killed)
-    return {"converge_ms": (last - killed) / 1e6, "failed": group["failures"]}

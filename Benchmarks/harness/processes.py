@@ -50,6 +50,8 @@ class Process:
     def __init__(self, words, log, env=None):
         self.words = [str(word) for word in words]
         self.log = Path(log)
+        #: Whether what it started works for it and is counted with it.
+        self.counts_children = True
         with open(self.log, "wb") as output:
             try:
                 self.popen = subprocess.Popen(
@@ -64,7 +66,7 @@ class Process:
 
     def pids(self):
         """The process and its workers."""
-        return [self.pid] + children(self.pid)
+        return [self.pid] + (children(self.pid) if self.counts_children else [])
 
     def tail(self, lines=6):
         text = self.log.read_text(errors="replace").strip().splitlines()

@@ -1,26 +1,19 @@
 """Results as a Markdown page with charts, and the section of the README that shows the newest."""
 
 import datetime
+import sys
 from pathlib import Path
 
 from . import charts
 from .catalog import FIGURES, SHOWN
-from .results import best_peer, is_reference, judge, load, main_figure, median, ratio, spread, values
+from .pictures import HEADINGS, SECTIONS, candidates_in, charts_of, measured, micro_curves, order
+from .results import (best_peer, defeats, is_ours, is_reference, judge, load, main_figure, median, ratio, spread,
+                      values)
 
+#: What is known about rows on which a peer is ahead, written by hand.
+REMARKS = Path(__file__).resolve().parent.parent / "results/remarks.md"
 BEGIN = "<!-- bench:begin -->"
 END = "<!-- bench:end -->"
-HEADINGS = {"relay": "Plain relay", "tunnel": "One mutual TLS tunnel, two hops"}
-SECTIONS = {
-    "bulk": "Bulk", "request": "Requests over kept connections", "connect": "A new connection for each request",
-    "latency": "Latency in open loop", "idle": "Idle tunnels", "syscalls": "System calls",
-    "mix": "Elephants and mice", "slow": "Slow readers", "converge": "A target dies",
-}
-ORDER = ("direct", "floor-splice", "floor-copy", "warren", "warren-attached", "haproxy", "haproxy-tuned", "nginx", "nginx-tuned", "envoy", "stunnel")
-
-
-def order(names):
-    return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
-
 
 def number(value, figure):
     return "–" if value is None else format(value, FIGURES[figure][1])
@@ -31,19 +24,6 @@ def table(header, lines):
         return []
     return ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1),
             *("| " + " | ".join(line) + " |" for line in lines), ""]
-
-
-def is_scale(row):
-    return "idle" in row["settings"] and row["measure"] == "request"
-
-
-def measured(data):
-    """Every row that has a sample."""
-    return [row for row in data["rows"] if row["samples"]]
-
-
-def candidates_in(rows):
-    return order({name for row in rows for name in row["samples"]})
 
 
 def page(data, charts_at):
@@ -62,7 +42,7 @@ def page(data, charts_at):
             group = [row for row in rows if row["measure"] == measure]
             if group:
                 lines += [f"### {title}", ""] + figure_tables(group)
-    lines += bar_lines(data) + trouble(data)
+    lines += micro_lines(data, charts_at) + bar_lines(data) + defeat_lines(data) + trouble(data)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -74,13 +54,16 @@ def provenance(data):
         lines += [f"**Partial: {data['ended_because']}.** Rows without a figure were not reached.", ""]
     versions = ", ".join(f"{entry['name']} {entry['version']}".removesuffix(" unknown") for entry in data["candidates"]
                          if entry["status"] == "measured" and not is_reference(entry["name"])
-                         and not entry["name"].endswith(("-tuned", "-attached")))
+                         and not entry["name"].endswith("-tuned")
+                         and (not is_ours(entry["name"]) or entry["name"] == "warren"))
     missing = [entry["name"] for entry in data["candidates"] if entry["status"] == "missing"]
     modified = ", with changes that are not committed" if machine["modified"] else ""
     lines += [
         f"{machine['cpu'] or 'unknown CPU'}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB, "
         f"{machine['system']}, Linux {machine['kernel']}; commit {machine['commit'][:12] or 'unknown'}{modified}; "
         f"{data['started'][:16].replace('T', ' ')} UTC. Versions: {versions}."
+        + (f" Where `warren version` is asked, records are protected by {machine['records_by']}; `warren` here is held to "
+           "libcrypto, which the peers have too, `warren-accelerated` is not." if machine.get("records_by") else "")
         + (f" Missing: {', '.join(missing)}." if missing else ""),
         "",
         f"Loopback; client, proxies and server share the cores, so that CPU for each unit of work is the figure to "
@@ -147,21 +130,98 @@ def bar_lines(data):
     """The bars Warren sets itself, and whether they are met."""
     body = []
     for row in measured(data):
-        for verdict in judge(row):
+        for verdict in judge(row, data):
             if verdict["reached"] is None:
+                body.append([*bar_words(row, verdict), "not measured", "–"])
                 continue
             figure = verdict["figure"]
-            unit = FIGURES[figure][0]
-            if verdict["limit"]:
-                wanted, reached = f"at most {verdict['limit']:g} {unit}", f"{number(verdict['reached'], figure)} {unit}"
+            if verdict["limit"] or verdict["least"]:
+                reached = f"{number(verdict['reached'], figure)} {FIGURES[figure][0]}"
             else:
-                whom = "the best peer" if not verdict["against"] else "the best of " + ", ".join(verdict["against"])
-                wanted = f"{unit} at most {verdict['ratio']:g}x {whom}"
-                reached = f"{verdict['reached']:.2f}x {verdict['peer']}"
-            who = "" if verdict["candidate"] == "warren" else f" ({verdict['candidate']})"
-            body.append([f"{HEADINGS[row['topology']]}: {row['title']}{who}", wanted, reached,
-                         "met" if verdict["met"] else "**missed**"])
+                reached = f"{verdict['reached']:.2f}x" + (f" {verdict['peer']}" if verdict["peer"] else "")
+            body.append([*bar_words(row, verdict), reached, "met" if verdict["met"] else "**missed**"])
     return ["## The bars", "", *table(["row", "bar", "reached", ""], body)] if body else []
+
+
+def bar_words(row, verdict):
+    """Which row a bar is of, and what it asks."""
+    unit = FIGURES[verdict["figure"]][0]
+    if verdict["limit"]:
+        wanted = f"{unit} at most {verdict['limit']:g}"
+    elif verdict["least"]:
+        wanted = f"{unit} at least {verdict['least']:g}"
+    elif verdict["beside"]:
+        wanted = f"{unit} at most {verdict['ratio']:g}x that of {verdict['beside']}"
+    else:
+        whom = "the best peer as it comes" if not verdict["against"] else "the best of " + ", ".join(verdict["against"])
+        wanted = f"{unit} at most {verdict['ratio']:g}x {whom}"
+    who = "" if verdict["candidate"] == "warren" else f" ({verdict['candidate']})"
+    return [f"{row['name']}{who}", wanted]
+
+
+def remarks(path):
+    """What stands in remarks.md about rows: a heading of level two is a row's name, or the beginning of several with a * at its
+    end, the text below is what to say."""
+    found, name = {}, None
+    try:
+        text = Path(path).read_text()
+    except OSError:
+        return found
+    for line in text.splitlines():
+        if line.startswith("## "):
+            name = line[3:].strip()
+            found[name] = []
+        elif name and line.strip():
+            found[name].append(line.strip())
+    return {name: " ".join(words) for name, words in found.items()}
+
+
+def remark(known, row):
+    """The remark on a row; None when there is none. Its own before one for several."""
+    return known.get(row["name"]) or next(
+        (words for name, words in known.items() if name.endswith("*") and row["name"].startswith(name[:-1])), None)
+
+
+def defeat_lines(data):
+    """Where a peer is ahead, and what is known about it."""
+    lost = defeats(data)
+    if not any(best_peer(row, main_figure(row)) for row in data["rows"]):
+        return []
+    lines = ["## Where we lose", ""]
+    if not lost:
+        return [*lines, "On no row of this run is a peer ahead, in its main figure or in p99.", ""]
+    known = remarks(REMARKS)
+    by_row = {}
+    for row, figure, peer, times in lost:
+        by_row.setdefault(row["name"], (row, []))[1].append(
+            f"{FIGURES[figure][0]} {number(median(row, 'warren', figure), figure)} against {peer}'s "
+            f"{number(median(row, peer, figure), figure)} ({times:.2f}x)")
+    for name, (row, words) in by_row.items():
+        lines.append(f"- **{name}** ({row['title']}): {'; '.join(words)}. "
+                     + (remark(known, row) or "*No remark in `Benchmarks/results/remarks.md` yet.*"))
+    return [*lines, ""]
+
+
+def without_remark(data):
+    """Rows that are lost and about which nothing is said."""
+    known = remarks(REMARKS)
+    return list(dict.fromkeys(row["name"] for row, *_ in defeats(data) if not remark(known, row)))
+
+
+def micro_lines(data, charts_at):
+    """The modules in process: what grows with numbers, and whether it is flat."""
+    curves = micro_curves(data.get("micro", []))
+    if not data.get("micro"):
+        return []
+    lines = ["## In process", "", "CPU nanoseconds of one operation, Warren's modules by themselves "
+             "(`script/bench --micro`).", ""]
+    if curves:
+        lines += [f"![micro-curves]({charts_at}/micro-curves.svg)", ""]
+        body = [[name, *(f"{count:,}: {value:,.0f}" for count, value in (points[0], points[-1])),
+                 f"{points[-1][1] / points[0][1]:.2f}x"] for name, points in curves.items()]
+        lines += table(["operation", "first", "last", "last / first"], body)
+    return lines + table(["operation", "ns", "allocations"], [
+        [entry["name"], f"{entry['ns']:,.1f}", f"{entry['allocations']:.2f}"] for entry in data["micro"]])
 
 
 def trouble(data):
@@ -176,55 +236,6 @@ def trouble(data):
         for name, texts in row["errors"].items():
             lines += [f"- {row['name']}, {name}: {' '.join(text.split())}" for text in texts]
     return ["## Not measured", "", *lines, ""] if lines else []
-
-
-def charts_of(data, topology):
-    """[(name, svg)] of a topology: bars for each measure, curves for scaling."""
-    found = []
-    for measure, title in SECTIONS.items():
-        rows = [row for row in measured(data) if row["topology"] == topology and row["measure"] == measure
-                and not is_scale(row) and row["workers"] == 1]
-        if not rows or measure in ("mix", "slow", "converge", "syscalls"):
-            continue
-        for figure in {main_figure(row): None for row in rows}:
-            groups, names = [], candidates_in(rows)
-            for row in rows:
-                series = {}
-                for name in names:
-                    taken = values(row, name, figure)
-                    if taken:
-                        series[name] = (median(row, name, figure), min(taken), max(taken))
-                if series:
-                    groups.append((shortened(row), series))
-            names = [name for name in names if any(name in series for _, series in groups)]
-            unit = FIGURES[figure][0] + (", less is better" if FIGURES[figure][2] else ", more is better")
-            heading = f"{HEADINGS[topology].split(',')[0]}: {title.lower()}"
-            found.append((f"{topology}-{measure}", charts.bars(heading, unit, groups, names)))
-    scale = [row for row in measured(data) if row["topology"] == topology and is_scale(row)]
-    if len(scale) > 1:
-        series = {}
-        for row in scale:
-            for name in row["samples"]:
-                value = median(row, name, "cpu_us_per_request")
-                if value is not None:
-                    series.setdefault(name, []).append((row["settings"]["idle"], value))
-        found.append((f"{topology}-scale", charts.lines(
-            f"{HEADINGS[topology].split(',')[0]}: cost of a request as idle tunnels grow", "idle tunnels",
-            "CPU us/request", series, order(series))))
-    return found
-
-
-def shortened(row):
-    settings = row["settings"]
-    if row["measure"] == "bulk":
-        return f"{settings['streams']} stream{'s' * (settings['streams'] > 1)} {settings['direction']}"
-    if row["measure"] == "request":
-        return f"{settings['bytes']:,} B, {settings['connections']} conn."
-    if row["measure"] == "connect":
-        return f"{settings['connections']} at a time" + ("" if row["resumed"] else ", full")
-    if row["measure"] == "latency":
-        return "common rate" if "common" in settings else f"{settings['fraction']:.0%} of own saturation"
-    return f"{settings['connections']:,} tunnels"
 
 
 def summary(data, charts_at, page_at):
@@ -245,13 +256,14 @@ def summary(data, charts_at, page_at):
             cells += [number(median(row, name, figure), figure) for name in names]
             body.append([*cells, ratio_cell(row, figure)])
         lines += table(["", *names, "warren / best peer"], body)
-    verdicts = [verdict for row in measured(data) for verdict in judge(row) if verdict["reached"] is not None]
+    verdicts = [verdict for row in measured(data) for verdict in judge(row, data) if verdict["reached"] is not None]
     if verdicts:
         met = sum(verdict["met"] for verdict in verdicts)
         lines += [f"Of the {len(verdicts)} bars that this run could judge, {met} are met; [the whole page]({page_at}) "
-                  "lists them with every figure, its spread and its parts."]
+                  "lists them with every figure, its spread and its parts.", ""]
     else:
-        lines += [f"[The whole page]({page_at}) has every figure, its spread and its parts."]
+        lines += [f"[The whole page]({page_at}) has every figure, its spread and its parts.", ""]
+    lines += ["#" + line if line.startswith("## ") else line for line in defeat_lines(data)]
     lines += ["", "Repeat it with `script/bench` (`--install` fetches the peers first), or `script/bench --full`.", ""]
     return "\n".join(lines)
 
@@ -268,8 +280,15 @@ def write(path, readme=None):
     for topology in HEADINGS:
         for name, svg in charts_of(data, topology):
             (folder / f"{name}.svg").write_text(svg)
+    curves = micro_curves(data.get("micro", []))
+    if curves:
+        (folder / "micro-curves.svg").write_text(charts.lines(
+            "In process: cost as numbers grow", "how many there are", "CPU ns", curves, list(curves)))
     target = path.with_suffix(".md")
     target.write_text(page(data, folder.name))
+    for name in without_remark(data):
+        print(f"script/bench: {name}: a peer is ahead, and Benchmarks/results/remarks.md says nothing about it",
+              file=sys.stderr)
     if readme:
         update_readme(Path(readme), data, folder, target)
     return target

@@ -1,5 +1,6 @@
 """A run's results: kept after every sample, so that an interrupted run loses none, and summed up for the tables."""
 
+import dataclasses
 import json
 import os
 import statistics
@@ -16,7 +17,7 @@ class Results:
     def __init__(self, path, head):
         self.path = Path(path)
         self.data = {"format": FORMAT, **head, "complete": False, "ended_because": "still running", "candidates": [],
-                     "checks": [], "rows": []}
+                     "checks": [], "micro": [], "rows": []}
         self.rows = {}
 
     def row(self, row):
@@ -25,8 +26,7 @@ class Results:
             self.rows[row.name] = {
                 "name": row.name, "topology": row.topology, "measure": row.measure, "title": row.title,
                 "settings": row.settings, "workers": row.workers, "resumed": row.resumed, "samples": {}, "errors": {},
-                "bars": [{"figure": bar.figure, "ratio": bar.ratio, "limit": bar.limit, "against": list(bar.against),
-                          "candidate": bar.candidate} for bar in row.bars],
+                "bars": [{**dataclasses.asdict(bar), "against": list(bar.against)} for bar in row.bars],
             }
             self.data["rows"].append(self.rows[row.name])
         return self.rows[row.name]
@@ -103,11 +103,11 @@ def is_reference(name):
 
 def best_peer(row, figure, against=()):
     """The peer with the best median, None when none was measured. Without `against`: every peer as it comes, not tuned
-    by hand."""
+    by hand, and no reference; whoever `against` names counts."""
     less_is_better = FIGURES[figure][2]
     found = {}
     for name in row["samples"]:
-        if is_ours(name) or is_reference(name) or (name not in against if against else name.endswith("-tuned")):
+        if name not in against if against else is_ours(name) or is_reference(name) or name.endswith("-tuned"):
             continue
         value = median(row, name, figure)
         if value is not None:
@@ -126,19 +126,48 @@ def ratio(row, candidate, other, figure):
     return (statistics.median(pairs), min(pairs), max(pairs)) if pairs else None
 
 
-def judge(row):
-    """Each bar of a row: what was reached, and whether it is enough; None where there is nothing to compare."""
+def judge(row, data=None):
+    """Each bar of a row: what was reached, and whether it is enough; None where there is nothing to compare. `data` is
+    the whole run, for the bars that look at another row."""
     verdicts = []
     for bar in row["bars"]:
+        bar = {"least": 0.0, "beside": "", **bar}
         figure, candidate = bar["figure"], bar["candidate"]
-        if bar["limit"]:
-            reached, wanted, peer = median(row, candidate, figure), bar["limit"], None
+        peer = None
+        if bar["limit"] or bar["least"]:
+            reached = median(row, candidate, figure)
+        elif bar["beside"]:
+            other = next((found for found in (data or {}).get("rows", []) if found["name"] == bar["beside"]), None)
+            reached = None
+            if other:
+                mine, theirs = median(row, candidate, figure), median(other, candidate, figure)
+                reached = mine / theirs if mine is not None and theirs else None
         else:
             peer = best_peer(row, figure, bar["against"])
             found = ratio(row, candidate, peer, figure) if peer else None
-            reached, wanted = (found[0] if found else None), bar["ratio"]
-        verdicts.append({**bar, "reached": reached, "peer": peer, "met": None if reached is None else reached <= wanted})
+            reached = found[0] if found else None
+        met = None
+        if reached is not None:
+            met = reached >= bar["least"] if bar["least"] else reached <= (bar["limit"] or bar["ratio"])
+        verdicts.append({**bar, "reached": reached, "peer": peer, "met": met})
     return verdicts
+
+
+def defeats(data):
+    """[(row, figure, best peer, ratio)] of every row on whose main figure, or the p99 beside it, the best peer is ahead."""
+    found = []
+    for row in data["rows"]:
+        for figure in dict.fromkeys((main_figure(row), "p99_us", "mice_p99_us")):
+            if figure not in SHOWN[row["measure"]]:
+                continue
+            peer = best_peer(row, figure)
+            pair = ratio(row, "warren", peer, figure) if peer else None
+            if not pair:
+                continue
+            behind = pair[0] > 1 if FIGURES[figure][2] else pair[0] < 1
+            if behind:
+                found.append((row, figure, peer, pair[0]))
+    return found
 
 
 def main_figure(row):

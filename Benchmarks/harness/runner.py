@@ -1,5 +1,6 @@
 """One run from start to end: what is there, what runs in which order, and what becomes of trouble."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -7,40 +8,49 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import certificates, checks, machine, measures, render
-from .candidates import OURS, PEERS, Deployment, Site, Variant, Warren
+from . import certificates, checks, faults, growth, machine, measures, micro, registry, render
+from .candidates import Deployment, Site, Variant
+from .estimate import estimate, takes_part
 from .load import LoadFailure
+from .ours import Warren
 from .processes import Ports, StartFailure, Supervisor
 from .results import Results
 
-#: Measures that want a process of their own, started for the sample; the others share what runs for the whole group.
-FRESH = ("idle", "syscalls", "slow", "converge")
-#: Seconds that a sample takes beside its window, for the estimate.
-OVERHEAD = {"bulk": 0.7, "request": 0.8, "connect": 0.7, "latency": 0.8, "mix": 0.8, "idle": 6.0, "syscalls": 6.5,
-            "slow": 3.5, "converge": 5.5}
+TOPOLOGIES = ("relay", "tunnel", "mesh")
+#: Measures that want processes of their own, started for the sample; the others share what runs for the whole group.
+FRESH = {"idle": measures.idle, "syscalls": measures.syscalls, "slow": measures.slow, "converge": faults.converge,
+         "resilience": faults.resilience, "intentions": growth.intentions, "services": growth.services}
+SHARED = {"bulk": measures.bulk, "request": measures.request, "connect": measures.connect, "mix": measures.mix}
 
 
 class Setup(Exception):
     """The run cannot begin; the text says what to do."""
 
 
+class OutOfTime(Exception):
+    """The run has used the minutes it was given."""
+
+
 class Runner:
-    """A run of `rows` over Warren and `peers`, names of `PEERS` and of the other modes in `OURS`."""
+    """A run of `rows` over Warren and `peers`, names of the registry."""
 
     def __init__(self, *, repository, rows, peers, seconds, repetitions, mode, out, first_port=20100, with_checks=True,
-                 warren=None, load_generator=None):
+                 with_micro=False, every=False, minutes=0.0, warren=None, load_generator=None):
         self.repository = Path(repository)
         self.rows = rows
         self.seconds = seconds
         self.repetitions = repetitions
         self.mode = mode
         self.with_checks = with_checks
+        self.with_micro = with_micro
+        #: Whether every candidate runs on every row, wanted by name.
+        self.every = every
+        self.minutes = minutes
+        self.first_port = first_port
         self.warren_path = Path(warren or self.repository / ".build/release/warren")
         self.load_path = Path(load_generator or self.repository / "Benchmarks/.build/release/warren-bench")
-        self.candidates = [Warren(self.warren_path)] + [
-            Warren(self.warren_path, name, OURS[name]) if name in OURS else PEERS[name]() for name in peers]
+        self.candidates = [Warren(self.warren_path)] + [registry.make(name, self.warren_path) for name in peers]
         self.facts = machine.facts(self.repository)
-        self.broken = {}
         self.directory = tempfile.TemporaryDirectory(prefix="warren-bench-")
         self.supervisor = Supervisor(self.directory.name)
         stamp = render.now()[:19].replace("-", "").replace(":", "").replace("T", "-")
@@ -60,6 +70,7 @@ class Runner:
         for path, words in ((self.load_path, "the load generator"), (self.warren_path, "warren")):
             if not path.exists():
                 raise Setup(f"{words} is not built: {path} is missing; run script/bench without --no-build")
+        self.facts["records_by"] = Warren(self.warren_path).protection()
         present = []
         for candidate in self.candidates:
             entry = {"name": candidate.name, "status": "measured", "version": "", "reason": ""}
@@ -72,17 +83,16 @@ class Runner:
                 present.append(candidate)
         self.candidates = present
 
-    def estimate(self):
-        """About how many seconds the run takes."""
-        total = 45.0 * self.with_checks
-        for row in self.rows:
-            able = sum(row.topology in candidate.topologies for candidate in self.candidates) + row.direct
-            total += self.times(row) * able * (OVERHEAD[row.measure] + (self.seconds if row.measure not in (
-                "idle", "syscalls", "converge") else 0))
-        return total
-
     def times(self, row):
         return min(row.repetitions or self.repetitions, self.repetitions)
+
+    def seconds_needed(self):
+        return estimate(self.rows, self.candidates, self.seconds, self.repetitions, self.every, self.with_checks,
+                        self.with_micro)
+
+    def check_time(self):
+        if self.minutes and time.monotonic() - self.began > self.minutes * 60:
+            raise OutOfTime
 
     # The run
 
@@ -92,13 +102,19 @@ class Runner:
             self.survey()
             self.start_servers()
             self.say(f"{len(self.rows)} rows, {', '.join(candidate.name for candidate in self.candidates)}; about "
-                     f"{self.estimate() / 60:.0f} minutes; results in {self.results.path}")
+                     f"{self.seconds_needed() / 60:.0f} minutes; results in {self.results.path}")
+            self.results.save()
             if self.with_checks:
-                self.results.data["checks"] = checks.run(self.bench, self.server, self.repetitions, self.say)
+                self.results.data["checks"] = checks.run(self.bench, self.server, min(3, self.repetitions), self.say)
                 self.results.save()
-            for topology in ("relay", "tunnel"):
+            for topology in TOPOLOGIES:
                 self.run_topology(topology)
+            if self.with_micro:
+                self.run_micro()
             self.results.finish("came to its end", True)
+        except OutOfTime:
+            self.say(f"the {self.minutes:g} minutes are over; what is left stays unmeasured")
+            self.results.finish(f"ended after the {self.minutes:g} minutes it was given", False)
         except KeyboardInterrupt:
             self.results.finish("interrupted", False)
             raise
@@ -106,20 +122,37 @@ class Runner:
             self.results.finish(f"{type(error).__name__}: {error}", False)
             raise
         finally:
-            self.supervisor.stop_all()
-            self.directory.cleanup()
+            self.close()
         return self.results.path
 
-    def start_servers(self):
-        ports = Ports()
-        site = Site(Path(self.directory.name), ports, self.supervisor, "", "", self.facts["descriptors"])
-        self.server, site.target = (f"127.0.0.1:{ports.take()}",) * 2
-        site.target2 = f"127.0.0.1:{ports.take()}"
-        self.start_server(site.target)
-        self.site = site
-        self.bench = measures.Bench(self.load_path, self.seconds, site)
+    def close(self):
+        """Stops all that was started; what it wrote goes with it."""
+        self.supervisor.stop_all()
+        self.directory.cleanup()
+
+    def run_micro(self):
+        """The modules in process, for the curves; allocations are judged by --micro, not here."""
+        binary = self.load_path.parent / "warren-micro"
+        if not binary.exists():
+            self.say(f"micro-benchmarks left out: {binary} is not built")
+            return
         try:
-            certificates.make(site.directory)
+            self.results.data["micro"] = micro.measure(binary)
+        except micro.MicroFailure as error:
+            self.say(str(error))
+        self.results.save()
+
+    def start_servers(self):
+        ports = Ports(self.first_port)
+        directory = Path(self.directory.name)
+        self.server = f"127.0.0.1:{ports.take()}"
+        #: Ports of further targets, whose servers run only while a row wants them.
+        self.others = [f"127.0.0.1:{ports.take()}" for _ in range(2)]
+        self.site = Site(directory, ports, self.supervisor, [self.server, *self.others], self.facts["descriptors"])
+        self.bench = measures.Bench(self.load_path, self.seconds, self.site)
+        self.start_server(self.server)
+        try:
+            certificates.make(directory)
         except (OSError, RuntimeError) as error:
             raise Setup(f"cannot make certificates: {error}; is openssl installed?") from error
 
@@ -128,15 +161,15 @@ class Runner:
         process.wait_listening(int(address.rpartition(":")[2]))
         return process
 
+    def able(self, row):
+        return [candidate for candidate in self.candidates if takes_part(candidate, row, self.every)]
+
     def run_topology(self, topology):
         rows = [row for row in self.rows if row.topology == topology]
-        able = []
-        for candidate in self.candidates:
-            if topology in candidate.topologies:
-                able.append(candidate)
-            elif rows and candidate.name == "warren":
-                for row in rows:
-                    self.results.error(row, candidate.name, "this build has no such command")
+        ours = next((candidate for candidate in self.candidates if candidate.name == "warren"), None)
+        if rows and ours and topology not in ours.topologies:
+            for row in rows:
+                self.results.error(row, "warren", "this build has no such command")
         usable = []
         for row in rows:
             if row.descriptors > self.facts["descriptors"]:
@@ -151,44 +184,44 @@ class Runner:
             if row.measure not in FRESH:
                 kinds.setdefault(Variant(resumed=row.resumed, workers=row.workers), []).append(row)
         for variant, group in kinds.items():
-            self.run_group(topology, variant, group, able)
+            self.run_group(topology, variant, group)
         for row in usable:
             if row.measure in FRESH:
-                self.run_fresh(row, able)
+                self.run_fresh(row)
 
-    def run_group(self, topology, variant, rows, candidates):
+    def run_group(self, topology, variant, rows):
         """Rows that share running proxies: every repetition goes through all rows, every row through all candidates."""
         running = {}
         try:
-            for candidate in candidates:
-                if variant.workers > 1 and not candidate.is_whole:
-                    continue
+            wanted = {candidate.name: candidate for row in rows for candidate in self.able(row)}
+            for name, candidate in wanted.items():
                 deployment = self.deploy(candidate, topology, variant, rows)
                 if deployment:
-                    running[candidate.name] = (candidate, deployment)
-            names = list(running)
+                    running[name] = deployment
             for repetition in range(max(map(self.times, rows))):
                 for row in rows:
-                    if repetition >= self.times(row):
-                        continue
-                    # Each time another begins, so that what the order does is spread over all.
-                    turn = repetition % max(1, len(names))
-                    sequence = names[turn:] + names[:turn]
-                    for name in (["direct"] if row.direct else []) + sequence:
-                        deployment = running[name][1] if name in running else Deployment("direct", self.server)
-                        self.sample(row, name, repetition, deployment, names)
+                    if repetition < self.times(row):
+                        self.run_row(row, repetition, running)
         finally:
-            for candidate, deployment in running.values():
-                candidate.stop(self.site, deployment)
+            for name, deployment in running.items():
+                wanted[name].stop(self.site, deployment)
+
+    def run_row(self, row, repetition, running):
+        names = [candidate.name for candidate in self.able(row) if candidate.name in running]
+        # Each time another begins, so that what the order does is spread over all.
+        turn = repetition % max(1, len(names))
+        for name in (["direct"] if row.direct else []) + names[turn:] + names[:turn]:
+            self.check_time()
+            self.sample(row, name, repetition, running.get(name) or Deployment("direct", self.server), names)
 
     def deploy(self, candidate, topology, variant, rows):
         """A running candidate, proven by an echo that is compared byte for byte; None, and noted, when it fails."""
         deployment = None
         try:
             deployment = candidate.start(self.site, topology, variant)
-            self.bench.run(deployment.entry, ["bulk,count=2,direction=echo"], seconds=0.1, warmup=0)
+            self.bench.run(deployment, ["bulk,count=2,direction=echo"], seconds=0.1, warmup=0)
             return deployment
-        except (StartFailure, LoadFailure) as error:
+        except (StartFailure, LoadFailure, OSError) as error:
             if deployment:
                 text = f"{error}\n" + "\n".join(process.tail() for process in deployment.roles.values())
                 candidate.stop(self.site, deployment)
@@ -196,16 +229,16 @@ class Runner:
                 text = str(error)
             self.say(f"{candidate.name} does not work as {topology}: {text}")
             for row in rows:
-                self.results.error(row, candidate.name, text)
+                if takes_part(candidate, row, self.every):
+                    self.results.error(row, candidate.name, text)
             return None
 
     def sample(self, row, name, repetition, deployment, names):
         try:
             if row.measure == "latency":
-                rate = self.rate(row, name, deployment, names)
-                figures = measures.latency(self.bench, row, deployment.entry, deployment.pids(), rate)
+                figures = measures.latency(self.bench, row, deployment, self.rate(row, name, deployment, names))
             else:
-                figures = getattr(measures, row.measure)(self.bench, row, deployment.entry, deployment.pids())
+                figures = SHARED[row.measure](self.bench, row, deployment)
         except LoadFailure as error:
             self.trouble(row, name, error)
             return
@@ -216,63 +249,91 @@ class Runner:
 
     def rate(self, row, name, deployment, names):
         """The rate of a latency row: a share of this candidate's saturation, or of the slowest one's."""
-        def saturation(one, entry):
-            key = (row.topology, one)
-            if key not in self.bench.saturation:
-                report = self.bench.run(entry, ["request,count=64,bytes=64"], seconds=min(1.0, self.seconds))
-                self.bench.saturation[key] = report["groups"][0]["requests_per_s"]
-            return self.bench.saturation[key]
-
+        key = (row.topology, name)
+        if key not in self.bench.saturation:
+            report = self.bench.run(deployment, ["request,count=64,bytes=64"], seconds=min(1.0, self.seconds))
+            self.bench.saturation[key] = report["groups"][0]["requests_per_s"]
         if "fraction" in row.settings:
-            return round(row.settings["fraction"] * saturation(name, deployment.entry))
-        known = [self.bench.saturation[key] for key in self.bench.saturation
-                 if key[0] == row.topology and key[1] in names]
-        slowest = min(known) if known else saturation(name, deployment.entry)
-        return round(row.settings["common"] * slowest)
+            return max(1, round(row.settings["fraction"] * self.bench.saturation[key]))
+        known = [rate for (topology, one), rate in self.bench.saturation.items()
+                 if topology == row.topology and one in names]
+        return max(1, round(row.settings["common"] * min(known or [self.bench.saturation[key]])))
 
-    def run_fresh(self, row, candidates):
+    def run_fresh(self, row):
         """A row whose samples each want processes of their own."""
-        variant = Variant(resumed=row.resumed, workers=row.workers, pair=row.measure == "converge")
         for repetition in range(self.times(row)):
-            for candidate in candidates:
-                if variant.pair and not candidate.is_whole:
-                    continue
-                second = self.start_server(self.site.target2) if variant.pair else None
-                deployment = None
-                try:
-                    deployment = candidate.start(self.site, row.topology, variant)
-                    if variant.pair:
-                        # Health checks have their first round, so that both targets are known to be there.
-                        time.sleep(1.2)
-                        figures = measures.converge(self.bench, row, deployment, second.popen.kill)
-                    else:
-                        figures = getattr(measures, row.measure)(self.bench, row, deployment)
-                    self.note(row, candidate.name, repetition, figures)
-                except (LoadFailure, StartFailure) as error:
-                    self.trouble(row, candidate.name, error)
-                finally:
-                    if deployment:
-                        candidate.stop(self.site, deployment)
-                    if second:
-                        self.supervisor.stop(second)
+            for candidate in self.able(row):
+                self.check_time()
+                self.fresh_sample(row, candidate, repetition)
+
+    def fresh_sample(self, row, candidate, repetition):
+        servers, deployment = [], None
+        try:
+            servers += [self.start_server(address) for address in self.others[:row.targets - 1]]
+            deployment = candidate.start(self.site, row.topology,
+                                         Variant(resumed=row.resumed, workers=row.workers, targets=row.targets))
+            if row.targets > 1:
+                # Health checks have their first rounds, so that every target is known to be there.
+                time.sleep(1.5)
+            figures = FRESH[row.measure](self.bench, row, deployment, *self.hands(row, deployment, servers))
+            self.note(row, candidate.name, repetition, figures)
+        except (LoadFailure, StartFailure, OSError) as error:
+            self.trouble(row, candidate.name, error)
+        finally:
+            if deployment:
+                candidate.stop(self.site, deployment)
+            for server in servers:
+                self.supervisor.stop(server)
+
+    def hands(self, row, deployment, servers):
+        """What the measures of failing targets need to make them fail; their servers are replaced in `servers`."""
+        if row.measure == "converge":
+            # A far end of the tunnel dies, where there is one to die; else the server itself.
+            return [deployment.roles["pub2"].popen.kill if row.topology == "tunnel" else servers[-1].popen.kill]
+        if row.measure == "resilience":
+            def again():
+                servers.append(self.start_server(self.others[row.targets - 2]))
+                return servers[-1]
+            return [faults.Victim(servers[-1], again)]
+        return []
+
+    # One row for as long as somebody looks at it
+
+    def hold(self, row, name):
+        """Starts one candidate and the row's load, over and over; prints the pids and stays until it is interrupted."""
+        try:
+            self.survey()
+            candidate = next((found for found in self.candidates if found.name == name), None)
+            if candidate is None or row.topology not in candidate.topologies:
+                raise Setup(f"--hold {row.name}: {name} is not there, or has no topology {row.topology}")
+            self.start_servers()
+            deployment = candidate.start(self.site, row.topology, Variant(resumed=row.resumed, workers=row.workers))
+            groups = measures.groups_of(row)
+            report = functools.partial(print, flush=True)
+            for role in deployment.roles:
+                report("pid", role, *deployment.pids(role))
+            report("load", deployment.entry, *groups)
+            while True:
+                self.bench.run(deployment, groups, seconds=3600, warmup=0, patience=180)
+        finally:
+            self.close()
 
     def note(self, row, name, repetition, figures):
         self.results.sample(row, name, repetition, figures)
         shown = [f"{render.FIGURES[figure][0]} {render.number(figures[figure], figure)}"
                  for figure in render.SHOWN[row.measure] if figure in figures and "cpu_user" not in figure
                  and "cpu_system" not in figure]
-        self.say(f"{row.name:28} {name:16} {'; '.join(shown[:4])}")
+        self.say(f"{row.name:28} {name:18} {'; '.join(shown[:4])}")
 
     def trouble(self, row, name, error):
-        self.say(f"{row.name:28} {name:16} no figure: {error}")
+        self.say(f"{row.name:28} {name:18} no figure: {error}")
         self.results.error(row, name, str(error))
 
 
-def build(repository, micro=False):
-    """Builds Warren and the generator for release, saying what the compiler says when it fails."""
+def build(repository, products=("warren-bench", "warren-floor", "warren-micro")):
+    """Builds Warren and what measures it for release, saying what the compiler says when it fails."""
     repository = Path(repository)
-    for directory, product in ((repository, "warren"), (repository / "Benchmarks", "warren-bench")) + (
-            ((repository / "Benchmarks", "warren-micro"),) if micro else ()):
+    for directory, product in ((repository, "warren"), *((repository / "Benchmarks", product) for product in products)):
         words = ["swift", "build", "-c", "release", "-Xswiftc", "-static-stdlib", "--product", product]
         print(f"building {product}", file=sys.stderr, flush=True)
         try:

@@ -7,14 +7,12 @@ import Reactor
 let usage = """
     Usage: warren-bench serve -listen=ADDRESS
            warren-bench load -target=ADDRESS -group=WORK,... [options]
-           warren-bench floor -listen=ADDRESS -target=ADDRESS -path=copy|splice
 
       serve  The far end of every measurement: bulk sink, source and echo, and
              HTTP/1.1 ("GET /1024" is answered with 1024 bytes), on one port.
              Says {"address":"..."} once it listens; SIGTERM ends it.
       load   Connections to ADDRESS; the result is one JSON object on standard
              output. {"event":"ready"} comes first, when every connection stands.
-      floor  The least a relay can be, to tell the kernel's part of a bill.
 
     Options of load:
 
@@ -153,39 +151,11 @@ func load(_ words: ArraySlice<String>) {
     }
 }
 
-func floor(_ words: ArraySlice<String>) {
-    var (listen, target): (SocketAddress?, SocketAddress?) = (nil, nil)
-    var path = FloorRelay.Path.copy
-    for (name, value) in flags(words) {
-        switch name {
-        case "listen": listen = address(name, value)
-        case "target": target = address(name, value)
-        case "path":
-            guard let given = FloorRelay.Path(rawValue: value) else {
-                fail("warren-bench floor: -path=\(value): want copy or splice")
-            }
-            path = given
-        default: fail("warren-bench floor: flag provided but not defined: -\(name)\n\n\(usage)")
-        }
-    }
-    guard let listen, let target else { fail("warren-bench floor: -listen and -target are required\n\n\(usage)") }
-    _ = Limits.descriptors(raisingTo: 1 << 20)
-    do throws(Errno) {
-        let relay = try FloorRelay(listen, target: target, path: path)
-        try relay.stopOnSignals()
-        say(["address": .string(relay.address.description)])
-        relay.run()
-    } catch {
-        fail("warren-bench floor: cannot listen on \(listen): \(error)")
-    }
-}
-
 Signals.block()
 let words = CommandLine.arguments.dropFirst()
 switch words.first {
 case "serve": serve(words.dropFirst())
 case "load": load(words.dropFirst())
-case "floor": floor(words.dropFirst())
 case "-h", "-help", "--help": print(usage, terminator: "")
 case let word?: fail("warren-bench: unknown command \"\(word)\"\n\n\(usage)")
 case nil: fail(usage)

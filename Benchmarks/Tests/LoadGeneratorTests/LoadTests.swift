@@ -115,30 +115,6 @@ import Testing
         #expect(try double(try group(report, 2)["bytes"]) > 0)
     }
 
-    @Test(arguments: FloorRelay.Path.allCases)
-    func theFloorRelayCarriesEveryByte(_ path: FloorRelay.Path) throws {
-        let server = try Server(SocketAddress(ipv4: (127, 0, 0, 1), port: 0))
-        let relay = try FloorRelay(
-            SocketAddress(ipv4: (127, 0, 0, 1), port: 0), target: server.address, path: path)
-        var echo = GroupPlan(.bulk, count: 3)
-        echo.direction = .echo
-        let load = try LoadLoop(
-            LoadPlan(
-                target: relay.address, groups: [echo, GroupPlan(.connect, count: 4)], warmup: 0,
-                duration: .milliseconds(200)))
-        load.start()
-        let deadline = Clock.monotonic + .seconds(20)
-        while load.turn(longestWait: 0) {
-            relay.turn(longestWait: 0)
-            server.turn(longestWait: 0)
-            try #require(Clock.monotonic < deadline, "the run does not end")
-        }
-        #expect(load.fault == nil)
-        #expect(load.groups[0].failures.isEmpty && load.groups[1].failures.isEmpty)
-        #expect(load.groups[0].moved.allSatisfy { $0.received > 0 })
-        #expect(load.groups[1].done > 2)
-    }
-
     @Test func aTargetThatRefusesIsASentence() throws {
         let server = try Server(SocketAddress(ipv4: (127, 0, 0, 1), port: 0))
         let address = server.address

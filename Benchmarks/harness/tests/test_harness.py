@@ -13,7 +13,8 @@ import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from harness import candidates, catalog, charts, measures, micro, render, results
+from harness import (candidates, catalog, charts, checks, estimate, faults, measures, mesh, micro, registry, render, results,
+                     rivals, rows, runner)
 from harness.processes import Ports, StartFailure, Supervisor, is_listening
 
 
@@ -45,19 +46,19 @@ class Configuration(unittest.TestCase):
             candidates.render("@NOPE@", {}, set())
 
     def test_every_rival_file_renders_in_every_variant(self):
-        site = candidates.Site(Path("/tmp/d"), None, None, "127.0.0.1:1", "127.0.0.1:2", 20000)
-        for name, make in candidates.PEERS.items():
+        site = candidates.Site(Path("/tmp/d"), None, None, ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"], 20000)
+        for name, make in registry.PEERS.items():
             peer = make()
-            if not isinstance(peer, candidates.Peer):
+            if not isinstance(peer, rivals.Peer):
                 continue
             for role in ("relay", "tunnel-up", "tunnel-pub"):
                 if role.split("-")[0] not in peer.topologies:
                     continue
                 source = candidates.RIVALS / f"{peer.program.removesuffix('4')}-{role}{peer.suffix}"
                 for resumed in (True, False):
-                    for pair in (True, False):
-                        variant = candidates.Variant(resumed=resumed, pair=pair, tuned=peer.tuned)
-                        values = peer.replacements(site, role, "127.0.0.1:9", "127.0.0.1:1", variant)
+                    for targets, workers in ((1, 1), (2, 1), (3, "auto")):
+                        variant = candidates.Variant(resumed=resumed, targets=targets, tuned=peer.tuned, workers=workers)
+                        values = peer.replacements(site, role, "127.0.0.1:9", variant)
                         text = candidates.render(source.read_text(), values, variant.words())
                         self.assertNotIn("%", text, f"{name} {role}")
                         self.assertNotRegex(text, "@[A-Z]")
@@ -82,6 +83,57 @@ class Sums(unittest.TestCase):
         verdicts = results.judge(row({"warren": [0.3], "envoy": [0.6]}, bars=bars))
         self.assertEqual([verdict["met"] for verdict in verdicts], [True, False, None])
         self.assertIsNone(results.judge(row({"warren": [0.3]}, bars=bars))[0]["met"])
+
+    def test_a_reference_named_by_a_bar_counts(self):
+        bar = {"figure": "cpu_s_per_gb", "ratio": 1.05, "limit": 0, "against": ["floor-copy"], "candidate": "warren"}
+        verdict = results.judge(row({"warren": [1.04], "floor-copy": [1.0], "nginx": [0.5]}, bars=[bar]))[0]
+        self.assertEqual((verdict["peer"], verdict["met"]), ("floor-copy", True))
+
+    def test_a_bar_may_look_at_another_row_or_ask_for_at_least(self):
+        bars = [{"figure": "cpu_s_per_gb", "ratio": 1.3, "limit": 0, "against": [], "candidate": "warren", "beside": "alone"},
+                {"figure": "cpu_s_per_gb", "ratio": 0, "limit": 0, "least": 0.95, "against": [], "candidate": "warren"}]
+        busy = row({"warren": [1.4]}, bars=bars)
+        alone = row({"warren": [1.0]}, name="alone")
+        self.assertEqual([verdict["met"] for verdict in results.judge(busy, {"rows": [busy, alone]})], [False, True])
+        self.assertIsNone(results.judge(busy, {"rows": [busy]})[0]["met"])
+
+    def test_every_bar_names_rows_and_candidates_that_exist(self):
+        table = {found.name: found for found in rows.rows()}
+        self.assertEqual(set(rows.BARS) - set(table), set())
+        for found in table.values():
+            for bar in found.bars:
+                self.assertTrue(not bar.beside or bar.beside in table, bar)
+                self.assertEqual(sum(map(bool, (bar.limit, bar.least, bar.ratio))), 1, bar)
+                present = {name for name, make in registry.PEERS.items() if estimate.takes_part(make(), found)}
+                self.assertEqual(set(bar.against) - present, set(), f"{found.name}: {bar}")
+                self.assertTrue(bar.candidate == "warren" or bar.candidate in found.extras, f"{found.name}: {bar}")
+
+    def test_rows_that_are_lost_are_found_with_both_their_figures(self):
+        record = {**row({"warren": [1.2], "envoy": [1.0]}), "name": "lost"}
+        won = {**row({"warren": [0.9], "envoy": [1.0]}), "name": "won"}
+        lost = results.defeats({"rows": [record, won]})
+        self.assertEqual([(found["name"], figure, peer) for found, figure, peer, _ in lost],
+                         [("lost", "cpu_s_per_gb", "envoy")])
+
+    def test_the_full_run_keeps_within_forty_minutes_with_every_peer(self):
+        class Everyone:
+            def __init__(self, peer, name):
+                self.name, self.topologies = name, peer.topologies
+                self.is_main, self.is_whole = peer.is_main, peer.is_whole
+        peers = [Everyone(make(), name) for name, make in registry.PEERS.items() if name != "consul"]
+        ours = [registry.make(name, "/nowhere/warren") for name in ("warren", "warren-accelerated", "warren-attached")]
+        seconds = estimate.estimate(rows.rows(), [*ours, *peers], 1.2, 3, with_checks=True, with_micro=True)
+        self.assertLess(seconds, 39 * 60)
+        self.assertGreater(seconds, 10 * 60)
+
+    def test_a_generator_that_differs_is_told_and_one_without_a_judge_is_not(self):
+        found = checks.apart([{"within": True}, {"within": False, "title": "x"}, {"error": "wrk is missing"}])
+        self.assertEqual([check["title"] for check in found], ["x"])
+
+    def test_micro_benchmarks_that_grow_make_curves(self):
+        curves = render.micro_curves([{"name": "decide among 10", "ns": 5}, {"name": "decide among 1000", "ns": 6},
+                                      {"name": "alone", "ns": 1}, {"name": "seen among 3", "ns": 1}])
+        self.assertEqual(curves, {"decide": [(10, 5), (1000, 6)]})
 
     def test_spread_and_medians(self):
         record = row({"warren": [1, 2, 3]})
@@ -108,10 +160,10 @@ class Sums(unittest.TestCase):
         self.assertEqual([found["name"] for found, _ in worse], ["none", "many"])
 
     def test_catalog_names_are_unique_and_every_measure_has_figures(self):
-        rows = catalog.rows()
-        self.assertEqual(len({found.name for found in rows}), len(rows))
-        for found in rows:
-            self.assertTrue(hasattr(measures, found.measure))
+        table = rows.rows()
+        self.assertEqual(len({found.name for found in table}), len(table))
+        for found in table:
+            self.assertTrue(found.measure in runner.FRESH or found.measure in runner.SHARED or found.measure == "latency")
             for figure in catalog.SHOWN[found.measure] + tuple(bar.figure for bar in found.bars):
                 self.assertIn(figure, catalog.FIGURES)
 
@@ -124,7 +176,7 @@ class Files(unittest.TestCase):
 
     def test_a_run_is_on_disk_after_each_sample_and_marked_until_it_ends(self):
         kept = results.Results(self.path / "r.json", {"started": "x", "machine": {}})
-        found = catalog.rows()[0]
+        found = rows.rows()[0]
         kept.sample(found, "warren", 0, {"cpu_s_per_gb": 0.123456789})
         on_disk = results.load(self.path / "r.json")
         self.assertFalse(on_disk["complete"])
@@ -157,6 +209,20 @@ class Files(unittest.TestCase):
         for drawing in (self.path / "r").glob("*.svg"):
             xml.parse(drawing)
 
+    def test_a_lost_row_is_named_with_its_remark(self):
+        known = self.path / "remarks.md"
+        known.write_text("# Remarks\n\n## relay-*\n\nThe kernel\nhas the rest.\n")
+        lost = row({"warren": [1.2], "envoy": [1.0]})
+        before, render.REMARKS = render.REMARKS, known
+        self.addCleanup(setattr, render, "REMARKS", before)
+        page = render.page(data(lost), "x")
+        self.assertIn("## Where we lose", page)
+        self.assertIn("**relay-x**", page)
+        self.assertIn("1.20x). The kernel has the rest.", page)
+        self.assertEqual(render.without_remark(data(lost)), [])
+        known.write_text("")
+        self.assertEqual(render.without_remark(data(lost)), ["relay-x"])
+
     def test_a_readme_without_markers_is_left_alone(self):
         readme = self.path / "README.md"
         readme.write_text("mine")
@@ -168,6 +234,40 @@ class Files(unittest.TestCase):
     def test_curves_are_xml_with_and_without_points(self):
         for series in ({}, {"warren": [(10, 1.0), (9000, 2.0)]}, {"a<b": [(10, 0.0)]}):
             xml.fromstring(charts.lines("T & <t>", "x", "u", series, list(series)))
+
+
+class Mesh(unittest.TestCase):
+    def test_definitions_are_those_of_either_consul(self):
+        old = mesh.service("up", "up", 80, old=True, proxy_port=90, upstream=("pub", 91))["service"]
+        self.assertEqual(old["connect"]["proxy"]["config"]["upstreams"],
+                         [{"destination_name": "pub", "local_bind_port": 91}])
+        new = mesh.service("pub", "pub2", 80, old=False, proxy_port=90, check="127.0.0.1:80")["service"]
+        self.assertEqual(new["connect"], {"sidecar_service": {"port": 90, "proxy": {"upstreams": []}}})
+        self.assertEqual(new["checks"][0]["tcp"], "127.0.0.1:80")
+
+    def test_a_sidecar_is_known_by_what_its_agent_told_it(self):
+        child = subprocess.Popen(["sleep", "30"], env={"PATH": os.environ["PATH"], "CONNECT_PROXY_ID": "up-proxy"})
+        try:
+            self.assertEqual(mesh.proxy_of(child.pid), "up-proxy")
+            self.assertEqual(mesh.proxy_of(os.getpid()), "")
+        finally:
+            child.kill()
+            child.wait()
+
+    def test_traffic_of_an_agent_stands_apart(self):
+        class One:
+            def __init__(self, *pids):
+                self.pids = lambda: list(pids)
+        deployment = candidates.Deployment("warren", "x", {"agent": One(1), "up": One(2), "pub": One(3)})
+        report = {"watched": [{"pid": pid, "user_s": pid, "system_s": 0} for pid in (1, 2, 3)]}
+        figures = measures.per_unit(report, deployment, 1, measures.PER_REQUEST, 1)
+        self.assertEqual((figures["cpu_us_per_request"], figures["cpu_agent_us_per_request"]), (5, 1))
+        self.assertEqual(deployment.hops(), ["up", "pub"])
+
+    def test_the_last_trouble_counts_from_the_fault_on(self):
+        group = {"failure_times": [{"planned_ns": 5}], "slow": [{"planned_ns": 20}, {"planned_ns": 3}]}
+        self.assertEqual(faults.last_trouble(group, 10), 20)
+        self.assertEqual(faults.last_trouble(group, 30), 30)
 
 
 class Processes(unittest.TestCase):
@@ -203,6 +303,54 @@ class Processes(unittest.TestCase):
     def test_a_missing_program_is_named(self):
         with self.assertRaisesRegex(StartFailure, "/no/such"):
             self.supervisor.start(["/no/such"], "missing")
+
+    def test_an_interpreter_in_front_of_envoy_is_not_taken_for_it(self):
+        folder = Path(self.folder.name)
+        (folder / "shim").write_text("#!/bin/sh\n")
+        (folder / "program").write_bytes(b"\x7fELF")
+        self.assertTrue(rivals.is_script(folder / "shim"))
+        self.assertFalse(rivals.is_script(folder / "program"))
+
+    def test_the_floor_carries_every_byte_both_ways(self):
+        import shutil
+        import socket
+        import threading
+        compiler = shutil.which("clang") or shutil.which("cc")
+        if not compiler:
+            self.skipTest("no C compiler")
+        program = Path(self.folder.name) / "floor"
+        source = Path(candidates.RIVALS).parent / "Sources/warren-floor/main.c"
+        subprocess.run([compiler, "-O1", str(source), "-o", str(program)], check=True)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        listener.settimeout(10)
+
+        def echo():
+            with listener.accept()[0] as end:
+                end.settimeout(10)
+                while piece := end.recv(1 << 16):
+                    end.sendall(piece)
+
+        for path in ("copy", "splice"):
+            port = Ports(first=26200).take()
+            relay = self.supervisor.start([program, path, port, listener.getsockname()[1]], "floor")
+            relay.wait_listening(port)
+            echoing = threading.Thread(target=echo)
+            echoing.start()
+            sent = os.urandom(3_000_000)
+            with socket.create_connection(("127.0.0.1", port), 10) as client:
+                def send():
+                    client.sendall(sent)
+                    client.shutdown(socket.SHUT_WR)
+                sending = threading.Thread(target=send)
+                sending.start()
+                heard = b""
+                while piece := client.recv(1 << 20):
+                    heard += piece
+                sending.join(10)
+            echoing.join(10)
+            self.assertEqual(heard, sent, path)
+            self.supervisor.stop(relay)
 
     def test_ports_in_use_are_passed_over(self):
         import socket
