@@ -56,47 +56,6 @@ enum AgentAnswers {
         return rules
     }
 
-    /// `health/connect/:service?passing`: the instances, and who must answer there.
-    static func instances(_ response: Response, trustDomain: String) throws(DefinitionError) -> [Target] {
-        try instances(in: try parse(response).array ?? [], trustDomain: trustDomain)
-    }
-
-    /// `query/:name/execute?connect=true`: the same, inside `Nodes`.
-    static func queryResult(_ response: Response, trustDomain: String) throws(DefinitionError) -> [Target] {
-        try instances(in: try parse(response)["Nodes"]?.array ?? [], trustDomain: trustDomain)
-    }
-
-    private static func instances(in entries: [Value], trustDomain: String) throws(DefinitionError) -> [Target] {
-        var targets: [Target] = []
-        for entry in entries {
-            guard let service = entry["Service"], let node = entry["Node"] else {
-                throw DefinitionError("health: Node or Service is missing")
-            }
-            let own = service["Address"]?.string ?? ""
-            let host = own.isEmpty ? node["Address"]?.string ?? "" : own
-            let id = service["ID"]?.string ?? "?"
-            guard let port = service["Port"]?.integer, let number = UInt16(exactly: port), number > 0,
-                let address = SocketAddress(ip: host, port: number)
-            else { throw DefinitionError("health: instance \(id) has no usable address: \"\(host)\"") }
-            guard let name = destination(of: service) else {
-                throw DefinitionError("health: instance \(id) is neither a proxy nor native")
-            }
-            let identity = ServiceIdentity(
-                trustDomain: trustDomain, datacenter: node["Datacenter"]?.string ?? "dc1", service: name)
-            targets.append(Target(address, name: "\(id)@\(address)", expectation: .uri([identity.description])))
-        }
-        return targets
-    }
-
-    /// The service that must answer at an instance: what it is a proxy for (1.3 and later, then 1.2's field), or itself.
-    private static func destination(of service: Value) -> String? {
-        let later = service["Proxy"]?["DestinationServiceName"]?.string ?? ""
-        if !later.isEmpty { return later }
-        let earlier = service["ProxyDestination"]?.string ?? ""
-        if !earlier.isEmpty { return earlier }
-        return service["Connect"]?["Native"]?.bool == true ? service["Service"]?.string : nil
-    }
-
     static func parse(_ response: Response) throws(DefinitionError) -> Value {
         do throws(ParseError) {
             return try Value(parsing: response.body)

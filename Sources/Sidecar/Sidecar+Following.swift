@@ -113,20 +113,12 @@ extension Sidecar {
         read(answer, "roots") { response throws(DefinitionError) in
             let new = try AgentAnswers.roots(response)
             guard new != roots else { return }
-            if roots?.trustDomain != new.trustDomain {
-                for name in upstreams.keys { upstreams[name]?.targets = nil }
-            }
             let domainChanged = roots != nil && roots?.trustDomain != new.trustDomain
             roots = new
             materialGeneration += 1
             admissionGeneration += 1
             log.info("roots received", .text("trust_domain", new.trustDomain))
-            if domainChanged || followers.keys.allSatisfy({ !$0.hasPrefix("upstream ") }), let definition {
-                for name in followers.keys where name.hasPrefix("upstream ") {
-                    followers.removeValue(forKey: name)?.cancel()
-                }
-                followUpstreams(definition.upstreams)
-            }
+            if domainChanged { followUpstreamsAnew() } else if let definition { followUpstreams(definition.upstreams) }
         }
     }
 
@@ -176,40 +168,7 @@ extension Sidecar {
         }
     }
 
-    private func followUpstreams(_ wanted: [Upstream]) {
-        guard roots != nil else { return }
-        let keys = Set(wanted.map(\.key))
-        for name in followers.keys where name.hasPrefix("upstream ") && !keys.contains(String(name.dropFirst(9))) {
-            followers.removeValue(forKey: name)?.cancel()
-        }
-        for upstream in wanted where followers["upstream " + upstream.key] == nil { followInstances(of: upstream) }
-    }
-
-    private func followInstances(of upstream: Upstream) {
-        let name = PercentCoding.encodePath(upstream.name)
-        let place = upstream.datacenter.map { "&dc=" + PercentCoding.encodeQuery($0) } ?? ""
-        let (path, style): (String, Follower.Style) =
-            switch upstream.kind {
-            case .service: ("/v1/health/connect/\(name)?passing=1\(place)", .index(from: 0))
-            case .preparedQuery: ("/v1/query/\(name)/execute?connect=true\(place)", .poll(.seconds(5)))
-            }
-        follow("upstream " + upstream.key, path, style) { [weak self] answer in
-            guard let self else { return }
-            read(answer, "instances of \(upstream.name)") { [self] response throws(DefinitionError) in
-                guard let domain = roots?.trustDomain else { return }
-                let targets =
-                    upstream.kind == .service
-                    ? try AgentAnswers.instances(response, trustDomain: domain)
-                    : try AgentAnswers.queryResult(response, trustDomain: domain)
-                upstreams[upstream.key, default: UpstreamState(upstream: upstream)].targets = targets
-                log.info(
-                    "instances received", .text("upstream", upstream.name),
-                    .text("instances", targets.map(\.name).joined(separator: " ")))
-            }
-        }
-    }
-
-    private func follow(
+    func follow(
         _ name: String, _ path: String, _ style: Follower.Style, _ take: @escaping (Follower.Answer) -> Void
     ) {
         followers.removeValue(forKey: name)?.cancel()
@@ -217,7 +176,7 @@ extension Sidecar {
     }
 
     /// Takes an answer over and publishes; what cannot be read or was refused changes nothing.
-    private func read(
+    func read(
         _ answer: Follower.Answer, _ what: String, _ take: (Response) throws(DefinitionError) -> Void
     ) {
         switch answer {

@@ -69,11 +69,8 @@ extension Sidecar {
         for (key, upstream) in wanted {
             var state = upstreams[key] ?? UpstreamState(upstream: upstream)
             state.upstream = upstream
-            let cluster = Cluster(
-                upstream.name, state.targets ?? [], policy: .leastOfTwo, outlier: .watchful, previous: state.cluster)
-            state.cluster = cluster
             let route = Route(
-                name: upstream.name, back: material, plan: RoutePlan(cluster), settings: upstream.settings)
+                name: upstream.name, back: material, plan: state.plan(), settings: upstream.settings)
             if let published = state.route {
                 plane.change(published.id, to: route)
             } else {

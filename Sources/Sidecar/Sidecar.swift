@@ -40,6 +40,8 @@ public final class Sidecar {
     var admissionGeneration: UInt64 = 0
     var publicRoute: PublishedRoute?
     var upstreams: [String: UpstreamState] = [:]
+    /// What each follower of a target's instances asks for, by the follower's name.
+    var targetsAsked: [String: CompiledChain.Target] = [:]
     var retry: ControlLoop.ActionID?
     var isDraining = false
     var endedWorkers = 0
@@ -55,15 +57,6 @@ public final class Sidecar {
         var id: RouteID
         var address: EndpointName
         var bound: [SocketAddress]
-    }
-
-    /// An upstream as far as it is known.
-    struct UpstreamState {
-        var upstream: Upstream
-        var targets: [Target]?
-        /// What was made of `targets` last, so that the next is made with what it computed.
-        var cluster: Cluster?
-        var route: PublishedRoute?
     }
 
     /// Why a sidecar cannot start, as a sentence.

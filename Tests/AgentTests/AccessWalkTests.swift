@@ -30,7 +30,7 @@ import Testing
         "/v1/connect/intentions/exact": "?source=a&destination=web",
         "/v1/connect/intentions/match": "?by=destination&name=web", "/v1/health/checks/": "web",
         "/v1/health/connect/": "web", "/v1/health/node/": "node1", "/v1/health/service/": "web",
-        "/v1/health/state/": "any", "/v1/health/ingress/": "web",
+        "/v1/health/state/": "any", "/v1/health/ingress/": "web", "/v1/discovery-chain/": "web",
     ]
     static let bodies = [
         "PUT /v1/agent/check/register": #"{"Name":"new","TTL":"1h"}"#,

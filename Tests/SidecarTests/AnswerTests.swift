@@ -23,27 +23,66 @@ struct AnswerTests {
                   "::1", "Port": 21000, "Proxy": {"DestinationServiceName": "service2"}, "Connect": {}}},
                  {"Node": {"Address": "10.0.0.9", "Datacenter": "dc1"}, "Service": {"ID": "native", "Service": "service2",
                   "Address": "10.0.0.8", "Port": 443, "Connect": {"Native": true}}}]
-                """), trustDomain: "td.consul")
+                """), trustDomain: "td.consul"
+        ).targets
         #expect(targets.map(\.address.description) == ["127.0.0.1:20099", "[::1]:21000", "10.0.0.8:443"])
         #expect(targets[0].expectation == .uri(["spiffe://td.consul/ns/default/dc/dc1/svc/service2"]))
         #expect(targets[1].expectation == .uri(["spiffe://td.consul/ns/default/dc/dc2/svc/service2"]))
     }
 
     @Test(
-        "that lacks what is needed is refused whole",
+        "that is no list of instances is refused whole",
         arguments: [
-            #"[{"Node": {"Address": "127.0.0.1"}}]"#,
-            #"[{"Node": {"Address": "name"}, "Service": {"ID": "x", "Port": 1, "ProxyDestination": "a"}}]"#,
-            #"[{"Node": {"Address": "127.0.0.1"}, "Service": {"ID": "x", "Port": 0, "ProxyDestination": "a"}}]"#,
-            #"[{"Node": {"Address": "127.0.0.1"}, "Service": {"ID": "x", "Port": 80}}]"#, "[", "",
+            #"[{"Node": {"Address": "127.0.0.1"}}]"#, #"{"Nodes": 1}"#, "[", "",
         ])
     func refused(text: String) {
         #expect(throws: DefinitionError.self) { try AgentAnswers.instances(answer(text), trustDomain: "td.consul") }
     }
 
+    @Test("with an instance that nobody can dial gives the others, and says why")
+    func unusable() throws {
+        let found = try AgentAnswers.instances(
+            answer(
+                """
+                [{"Node": {"Address": "name"}, "Service": {"ID": "x", "Port": 1, "ProxyDestination": "a"}},
+                 {"Node": {"Address": "127.0.0.1"}, "Service": {"ID": "y", "Port": 0, "ProxyDestination": "a"}},
+                 {"Node": {"Address": "127.0.0.1"}, "Service": {"ID": "z", "Port": 80}},
+                 {"Node": {"Address": "127.0.0.1"}, "Service": {"ID": "good", "Port": 80, "ProxyDestination": "a"}}]
+                """), trustDomain: "td.consul")
+        #expect(found.targets.map(\.name) == ["good@127.0.0.1:80"])
+        #expect(
+            found.unusable == [
+                "instance x has no usable address: \"name\", port 1",
+                "instance y has no usable address: \"127.0.0.1\", port 0", "instance z is neither a proxy nor native",
+            ])
+    }
+
+    @Test("weighs instances by their worst check")
+    func health() throws {
+        func instance(_ id: String, _ states: String...) -> String {
+            let checks = states.map { #"{"Status": "\#($0)"}"# }.joined(separator: ",")
+            return #"""
+                {"Node": {"Node": "n", "Address": "127.0.0.1"}, "Service": {"ID": "\#(id)", "Port": 1,
+                "Weights": {"Passing": 10, "Warning": 3}, "Proxy": {"DestinationServiceName": "a"}},
+                "Checks": [\#(checks)]}
+                """#
+        }
+        let list =
+            "["
+            + [
+                instance("good", "passing", "passing"), instance("warned", "passing", "warning"),
+                instance("sick", "warning", "critical"), instance("odd", "unknown"),
+            ].joined(separator: ",") + "]"
+        let all = try AgentAnswers.instances(answer(list), trustDomain: "td").targets
+        #expect(all.map(\.weight) == [10, 3])
+        #expect(all[0].key == BalanceHash.instance(node: "n", serviceID: "good"))
+        let passing = try AgentAnswers.instances(answer(list), trustDomain: "td", onlyPassing: true).targets
+        #expect(passing.map(\.weight) == [10])
+    }
+
     @Test("without instances is an empty list, not an error")
     func empty() throws {
-        #expect(try AgentAnswers.instances(answer("[]"), trustDomain: "td.consul").isEmpty)
+        #expect(try AgentAnswers.instances(answer("[]"), trustDomain: "td.consul").targets.isEmpty)
     }
 
     @Test("with intentions decides as Consul would, request-level rules counting as deny")

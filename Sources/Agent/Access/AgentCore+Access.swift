@@ -46,10 +46,16 @@ extension AgentCore {
     /// Gives a sidecar's token the rights its definition needs now.
     func grant(_ proxy: LocalService, to token: String) {
         guard let definition = proxy.definition.proxy else { return }
+        var services: Set<String> = []
+        for upstream in definition.upstreams {
+            // An upstream's chain may lead to other services, whose instances the sidecar has to find.
+            services.formUnion(
+                ChainGraph.reachable(
+                    from: upstream.destinationName, chainEntries, datacenter: configuration.datacenter))
+        }
         access.grant(
             SidecarGrant(
-                proxy: proxy.definition.id, target: definition.destinationServiceName,
-                upstreams: definition.upstreams.map(\.destinationName)),
+                proxy: proxy.definition.id, target: definition.destinationServiceName, upstreams: Array(services)),
             to: token)
     }
 }

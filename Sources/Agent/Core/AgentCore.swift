@@ -43,6 +43,12 @@ package final class AgentCore {
     var entries: [ConfigEntryKind: [String: ConfigEntry]] = [:]
     /// The index of the last change of these.
     var entriesIndex: UInt64 = 0
+    /// What these mean together.
+    var chainEntries = ChainEntries()
+    /// The index of the last change that bears on a service's discovery chain, by service.
+    var chainIndexes: [String: UInt64] = [:]
+    /// The index of the last change that bears on all chains.
+    var allChainsIndex: UInt64 = 0
     var authority: CertificateAuthority?
     /// The leaves handed out, by service.
     var leaves: [String: Leaf] = [:]
@@ -133,10 +139,12 @@ package final class AgentCore {
     /// Does all of `change` or nothing: when it throws, entries, intentions, index and effects are as before.
     func attempt(_ change: () throws(StartError) -> Void) throws(StartError) {
         let before = (entries, entriesIndex, intentions, index, touched, effects.count)
+        let chains = (chainEntries, chainIndexes, allChainsIndex, access)
         do throws(StartError) {
             try change()
         } catch {
             (entries, entriesIndex, intentions, index, touched) = (before.0, before.1, before.2, before.3, before.4)
+            (chainEntries, chainIndexes, allChainsIndex, access) = chains
             effects.removeLast(effects.count - before.5)
             throw error
         }

@@ -159,7 +159,7 @@ extension AgentCore {
     /// proxy with the mode and command in effect.
     func shown(_ service: LocalService) -> LocalService {
         var shown = service
-        shown.definition = withProxyDefaults(service.definition)
+        shown.definition = withCentralSettings(service.definition)
         if service.definition.managedProxy != nil,
             let managed = local.services[service.definition.id + "-proxy"]?.managed
         {

@@ -35,7 +35,7 @@ enum ConfigEntries {
             }
             let kind = try kind(parts[0])
             guard mayWrite(kind, parts[1], permit) else { throw .permissionDenied }
-            core.removeEntry(kind, parts[1])
+            try core.removeEntry(kind, parts[1])
             return .answer(.json([:]))
         }
         if parts[0].isEmpty {

@@ -22,7 +22,7 @@ enum Sidecars {
         var value: Object = [
             "ProxyServiceID": .string(call.rest), "TargetServiceID": .string(managed.targetID),
             "TargetServiceName": .string(managed.targetName), "ContentHash": "", "ExecMode": .string(managed.execMode),
-            "Command": .strings(managed.command), "Config": .object(managed.config.sorted()),
+            "Command": .strings(managed.command), "Config": .object(core.withCentralSettings(managed).sorted()),
         ]
         let hash = contentHash(.object(value))
         if let known = call.target["hash"], !known.isEmpty, known == hash, !call.isExpired {

@@ -50,18 +50,20 @@ extension AgentCore {
     /// The index of the last change of any entry.
     var configEntriesIndex: UInt64 { max(entriesIndex, intentions.index) }
 
-    /// Writes an entry, all of it or nothing.
+    /// Writes an entry, all of it or nothing: one under which a discovery chain could not be worked out is refused.
     func write(_ wish: ConfigEntryWish, now: Now) throws(Refusal) {
         switch wish {
-        case .entry(var entry):
-            let old = entries[entry.kind]?[entry.name]
-            if old?.content == entry.content { return }
+        case .entry(let kind, let content):
+            let old = entries[kind]?[wish.name]
+            if old?.content == content { return }
+            var next = chainEntries
+            next.put(content)
+            let affected = try tried(next, content.kind, wish.name)
             index += 1
-            entry.createIndex = old?.createIndex ?? index
-            entry.modifyIndex = index
-            entries[entry.kind, default: [:]][entry.name] = entry
-            entryChanged(entry.kind)
-            emit(.persist(.configEntry(kind: entry.kind.rawValue, name: entry.name, entry.shape.bytes())))
+            let entry = ConfigEntry(content: content, createIndex: old?.createIndex ?? index, modifyIndex: index)
+            entries[kind, default: [:]][wish.name] = entry
+            chainsChanged(to: next, content.kind, wish.name, affected)
+            emit(.persist(.configEntry(kind: kind.rawValue, name: wish.name, entry.shape.bytes())))
         case .intentions(let destination, let drafts): try writeIntentions(destination, drafts, now: now)
         }
     }
@@ -98,77 +100,27 @@ extension AgentCore {
         for rule in written { persist(rule) }
     }
 
-    /// Removes an entry; one that is not there is no error.
-    func removeEntry(_ kind: ConfigEntryKind, _ name: String) {
-        if kind == .serviceIntentions {
-            let gone = intentions.list().filter { $0.destinationName == name }
-            guard !gone.isEmpty else { return }
-            index += 1
-            for rule in gone {
-                intentions.delete(source: rule.sourceName, destination: name, index: index)
-                persist(rule, isGone: true)
-            }
-            touched.formUnion([.intentions, .configEntries])
-            return
-        }
-        guard entries[kind]?.removeValue(forKey: name) != nil else { return }
+    /// Removes an entry; one that is not there is no error, one that a discovery chain needs stays.
+    func removeEntry(_ kind: ConfigEntryKind, _ name: String) throws(Refusal) {
+        if kind == .serviceIntentions { removeIntentions(destination: name) }
+        guard let chained = kind.chained, entries[kind]?[name] != nil else { return }
+        var next = chainEntries
+        next.remove(chained, name)
+        let affected = try tried(next, chained, name)
+        entries[kind]?[name] = nil
         index += 1
-        entryChanged(kind)
+        chainsChanged(to: next, chained, name, affected)
         emit(.persist(.configEntry(kind: kind.rawValue, name: name, nil)))
     }
 
-    private func entryChanged(_ kind: ConfigEntryKind) {
-        entriesIndex = index
-        touched.insert(.configEntries)
-        guard kind == .proxyDefaults else { return }
-        // The proxies see other settings now.
-        for (id, service) in local.services where service.definition.kind == .connectProxy {
-            touched.insert(.localService(id))
+    private func removeIntentions(destination: String) {
+        let gone = intentions.list().filter { $0.destinationName == destination }
+        guard !gone.isEmpty else { return }
+        index += 1
+        for rule in gone {
+            intentions.delete(source: rule.sourceName, destination: destination, index: index)
+            persist(rule, isGone: true)
         }
-    }
-
-    /// A proxy's settings over those of the proxy-defaults entry.
-    func withProxyDefaults(_ definition: ServiceDefinition) -> ServiceDefinition {
-        guard definition.kind == .connectProxy,
-            let defaults = entries[.proxyDefaults]?["global"]?.content["Config"]?.object, !defaults.isEmpty
-        else { return definition }
-        var definition = definition
-        var merged = defaults
-        for member in definition.proxy?.config.members ?? [] { merged[member.key] = member.value }
-        definition.proxy?.config = merged
-        return definition
-    }
-
-    /// Takes a kept entry back.
-    func restoreEntry(_ bytes: [UInt8]) {
-        guard let value = try? Value(parsing: bytes), let wish = try? ConfigEntryWish(value),
-            case .entry(var entry) = wish
-        else {
-            log(.error, "agent: a kept config entry cannot be read and is left out")
-            return
-        }
-        entry.createIndex = UInt64(clamping: value["CreateIndex"]?.integer ?? 0)
-        entry.modifyIndex = UInt64(clamping: value["ModifyIndex"]?.integer ?? 0)
-        entries[entry.kind, default: [:]][entry.name] = entry
-        entriesIndex = max(entriesIndex, entry.modifyIndex)
-        index = max(index, entriesIndex)
-    }
-
-    /// Writes the entries of `config_entries.bootstrap` that are not there yet.
-    func bootstrapEntries(now: Now) throws(StartError) {
-        for (place, value) in configuration.configEntries.enumerated() {
-            let wish: ConfigEntryWish
-            do throws(ConfigEntryFault) {
-                wish = try ConfigEntryWish(value)
-            } catch {
-                throw StartError(description: "config_entries.bootstrap[\(place)]: \(error.text)")
-            }
-            if configEntry(wish.kind, wish.name) != nil { continue }
-            do throws(Refusal) {
-                try write(wish, now: now)
-            } catch {
-                throw StartError(description: "config_entries.bootstrap[\(place)]: \(error.text)")
-            }
-        }
+        touched.formUnion([.intentions, .configEntries])
     }
 }

@@ -12,39 +12,21 @@ enum ConfigEntryKind: String, CaseIterable, Sendable {
     case ingressGateway = "ingress-gateway"
     case terminatingGateway = "terminating-gateway"
 
-    /// Whether entries of this kind do anything here. The others decide by HTTP request or describe gateways; taking
-    /// them would promise what does not happen.
-    var isServed: Bool {
-        switch self {
-        case .serviceDefaults, .proxyDefaults, .serviceIntentions: true
-        case .serviceRouter, .serviceSplitter, .serviceResolver, .ingressGateway, .terminatingGateway: false
-        }
-    }
-
-    /// The keys an entry of this kind may have besides Kind and Name, by their API names.
-    fileprivate var keys: [String] {
-        switch self {
-        case .serviceDefaults: ["Protocol", "MeshGateway", "Expose", "ExternalSNI", "Meta"]
-        case .proxyDefaults: ["Config", "MeshGateway", "Expose", "Meta"]
-        case .serviceIntentions: ["Sources", "Meta"]
-        case .serviceRouter, .serviceSplitter, .serviceResolver, .ingressGateway, .terminatingGateway: []
-        }
-    }
+    /// The same among the kinds that take part in discovery chains or give proxies their settings, the only ones beside
+    /// intentions that do anything here. The others decide by HTTP request or describe gateways; taking them would promise
+    /// what does not happen.
+    var chained: ChainEntry.Kind? { ChainEntry.Kind(rawValue: rawValue) }
 }
 
-/// A config entry that is kept as it is written: service-defaults or proxy-defaults. Intentions live in their own table.
+/// A config entry in force. Intentions live in their own table.
 struct ConfigEntry: Sendable, Hashable {
-    var kind: ConfigEntryKind
-    var name: String
-    /// The entry's own keys, in the order Consul shows them.
-    var content: Object
+    var content: ChainEntry
     var createIndex: UInt64 = 0
     var modifyIndex: UInt64 = 0
 
     /// The entry as the API shows it.
     var shape: Value {
-        var object: Object = ["Kind": .string(kind.rawValue), "Name": .string(name)]
-        for member in content.members { object.append(member.key, member.value) }
+        var object = content.shape
         object.append("CreateIndex", .number(createIndex))
         object.append("ModifyIndex", .number(modifyIndex))
         return .object(object)
@@ -53,19 +35,19 @@ struct ConfigEntry: Sendable, Hashable {
 
 /// An entry as somebody asks for it.
 enum ConfigEntryWish {
-    case entry(ConfigEntry)
+    case entry(ConfigEntryKind, ChainEntry)
     case intentions(destination: String, [IntentionDraft])
 
     var kind: ConfigEntryKind {
         switch self {
-        case .entry(let entry): entry.kind
+        case .entry(let kind, _): kind
         case .intentions: .serviceIntentions
         }
     }
 
     var name: String {
         switch self {
-        case .entry(let entry): entry.name
+        case .entry(_, let entry): entry.name
         case .intentions(let destination, _): destination
         }
     }
@@ -97,54 +79,46 @@ extension ConfigEntryWish {
         guard let kind = ConfigEntryKind(rawValue: kindText) else {
             throw .decoding("invalid config entry kind: \(kindText)")
         }
-        guard kind.isServed else {
+        if let chained = kind.chained {
+            self = .entry(kind, try Self.chainEntry(chained, value))
+            return
+        }
+        guard kind == .serviceIntentions else {
             throw ConfigEntryFault(
                 status: 500,
                 text:
                     "config entries of kind \"\(kindText)\" are not served here: this agent decides by connection, not by request"
             )
         }
-        let known = Dictionary(uniqueKeysWithValues: kind.keys.map { ($0.lowercased(), $0) })
-        let unknown = spelled.filter {
-            known[$0.key] == nil && !["kind", "name", "namespace", "createindex", "modifyindex"].contains($0.key)
-        }
+        let known = ["kind", "name", "namespace", "createindex", "modifyindex", "sources", "meta"]
+        let unknown = spelled.filter { !known.contains($0.key) }
         if !unknown.isEmpty {
             throw .decoding(multiError(unknown.values.map(\.key).sorted().map { "invalid config key \"\($0)\"" }))
         }
-        var name = spelled["name"]?.value.string ?? ""
-        let content = spelled.compactMapValues(\.value)
-        switch kind {
-        case .serviceIntentions: self = .intentions(destination: name, try Self.drafts(content["sources"], name))
-        case .proxyDefaults:
-            // There is one, whatever it is called.
-            name = "global"
-            var entry = Object()
-            if let config = content["config"]?.object, !config.isEmpty {
-                entry.append("Config", .object(config.sorted()))
-            }
-            try Self.addCommon(content, to: &entry)
-            self = .entry(ConfigEntry(kind: kind, name: name, content: entry))
-        default:
-            guard !name.isEmpty else { throw ConfigEntryFault(status: 500, text: "serviceName is required") }
-            var entry = Object()
-            if let text = content["protocol"]?.string, !text.isEmpty {
-                entry.append("Protocol", .string(text.lowercased()))
-            }
-            try Self.addCommon(content, to: &entry)
-            if let text = content["externalsni"]?.string, !text.isEmpty { entry.append("ExternalSNI", .string(text)) }
-            self = .entry(ConfigEntry(kind: kind, name: name, content: entry))
-        }
+        let name = spelled["name"]?.value.string ?? ""
+        self = .intentions(destination: name, try Self.drafts(spelled["sources"]?.value, name))
     }
 
-    private static func addCommon(_ content: [String: Value], to entry: inout Object) throws(ConfigEntryFault) {
-        for key in ["MeshGateway", "Expose"] {
-            let value = content[key.lowercased()] ?? [:]
-            guard value.object != nil || value == .null else {
-                throw .decoding("'\(key)' expected a map, got '\(value.kind)'")
+    private static func chainEntry(_ kind: ChainEntry.Kind, _ value: Value) throws(ConfigEntryFault) -> ChainEntry {
+        let entry: ChainEntry
+        do throws(EntryFault) {
+            entry = try ChainEntry(kind, value)
+        } catch {
+            switch error {
+            case .unreadable(let text): throw .decoding(text)
+            case .invalid(let text): throw ConfigEntryFault(status: 500, text: text)
             }
-            entry.append(key, value == .null ? [:] : value)
         }
-        if let meta = content["meta"], meta != .null { entry.append("Meta", meta) }
+        guard case .resolver(let resolver) = entry else { return entry }
+        for (name, subset) in resolver.subsets.sorted(by: { $0.key < $1.key }) where !subset.filter.isEmpty {
+            do throws(FilterError) {
+                _ = try Filter(subset.filter, for: .healthService)
+            } catch {
+                throw ConfigEntryFault(
+                    status: 500, text: "Filter for subset \"\(name)\" is not a valid expression: \(error.text)")
+            }
+        }
+        return entry
     }
 
     private static func drafts(_ value: Value?, _ destination: String) throws(ConfigEntryFault) -> [IntentionDraft] {

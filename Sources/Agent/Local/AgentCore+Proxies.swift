@@ -21,6 +21,8 @@ extension AgentCore {
         if sidecar.name.isEmpty { sidecar.name = parent.name + "-sidecar-proxy" }
         if sidecar.tags.isEmpty { sidecar.tags = parent.tags }
         if sidecar.meta.isEmpty { sidecar.meta = parent.meta }
+        // Callers choose among the sidecars, so the service's weights have to stand there.
+        if sidecar.weights == Weights() { sidecar.weights = parent.weights }
         if sidecar.address.isEmpty { sidecar.address = parent.address }
         var proxy = sidecar.proxy ?? ProxyDefinition()
         if proxy.destinationServiceName.isEmpty { proxy.destinationServiceName = parent.name }
@@ -111,6 +113,9 @@ extension AgentCore {
         var service = ServiceDefinition(name: id, port: port)
         service.kind = .connectProxy
         service.id = id
+        // Subsets are filtered, and shares drawn, among the proxies.
+        service.meta = target.meta
+        service.weights = target.weights
         var proxy = ProxyDefinition()
         proxy.destinationServiceName = target.name
         proxy.destinationServiceID = target.id

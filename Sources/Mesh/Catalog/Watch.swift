@@ -14,4 +14,8 @@ package enum Watch: Sendable, Hashable {
     /// A service of this agent, by id: its definition, not its health.
     case localService(String)
     case configEntries
+    /// The discovery chain of a service.
+    case chain(String)
+    /// The discovery chains of all services.
+    case chains
 }

@@ -1,0 +1,98 @@
+import Kernel
+import Mesh
+import Proxy
+
+/// An upstream as far as it is known: the chain its name stands for, and the instances of each of the chain's targets.
+struct UpstreamState {
+    var upstream: Upstream
+    /// The chain in force.
+    private(set) var chain: CompiledChain?
+    /// A newer chain, some of whose targets' instances are not known yet. Until they are, the one in force goes on: a
+    /// connection must not fail because a question is still on its way.
+    private(set) var next: CompiledChain?
+    /// Instances by target id; an empty list is an answer too.
+    private(set) var instances: [String: [Target]] = [:]
+    private var clusters: [String: Cluster] = [:]
+    var route: Sidecar.PublishedRoute?
+
+    init(upstream: Upstream) {
+        self.upstream = upstream
+    }
+
+    /// Takes a chain over as soon as the instances of all its targets are known.
+    mutating func take(_ chain: CompiledChain) {
+        next = chain == self.chain ? nil : chain
+        advance()
+    }
+
+    /// Takes the instances of a target over.
+    mutating func take(_ targets: [Target], of id: String) {
+        instances[id] = targets
+        advance()
+    }
+
+    /// Forgets all instances: their identities are of a trust domain that is no more.
+    mutating func forgetInstances() {
+        instances = [:]
+        next = next ?? chain
+        chain = nil
+    }
+
+    private mutating func advance() {
+        guard let next, Self.targets(of: next).allSatisfy({ instances[$0] != nil }) else { return }
+        chain = next
+        self.next = nil
+        let needed = Set(wantedTargets.keys)
+        instances = instances.filter { needed.contains($0.key) }
+        clusters = clusters.filter { needed.contains($0.key) }
+    }
+
+    private static func targets(of chain: CompiledChain) -> Set<String> {
+        Set(chain.branches.flatMap(\.targets))
+    }
+
+    /// The targets whose instances have to be known, by id: those of the chain in force and of the one to come.
+    var wantedTargets: [String: CompiledChain.Target] {
+        var wanted: [String: CompiledChain.Target] = [:]
+        for chain in [chain, next].compactMap({ $0 }) {
+            for id in Self.targets(of: chain) { wanted[id] = chain.targets[id] }
+        }
+        return wanted
+    }
+
+    /// The plan of connections under what is known now; of an unknown upstream, one without anybody to dial.
+    mutating func plan() -> RoutePlan {
+        guard let chain else {
+            return RoutePlan(Cluster(upstream.name, [], policy: .leastOfTwo, outlier: .watchful))
+        }
+        var list: [Cluster] = []
+        var places: [String: Int] = [:]
+        var splits: [RoutePlan.Split] = []
+        for branch in chain.branches {
+            var order: [Int] = []
+            for id in branch.targets {
+                if let place = places[id] {
+                    order.append(place)
+                    continue
+                }
+                let cluster = Cluster(
+                    id, instances[id] ?? [], policy: branch.resolver.loadBalancer?.balance ?? .leastOfTwo,
+                    outlier: .watchful, connectTimeout: connectTimeout(branch.resolver), previous: clusters[id])
+                clusters[id] = cluster
+                places[id] = list.count
+                order.append(list.count)
+                list.append(cluster)
+            }
+            splits.append(RoutePlan.Split(weight: UInt32(branch.weight), order: order))
+        }
+        return RoutePlan(clusters: list, splits: splits)
+    }
+
+    /// The resolver's time for connecting, unless it says nothing, or the upstream's own settings say more.
+    private func connectTimeout(_ resolver: CompiledChain.Resolver) -> Nanoseconds? {
+        let usual = RouteSettings.outbound.connectTimeout
+        guard upstream.settings.connectTimeout == usual, resolver.connectTimeout > .zero else { return nil }
+        let wanted = UInt64(resolver.connectTimeout.nanoseconds)
+        return wanted == usual ? nil : wanted
+    }
+}
