@@ -99,3 +99,48 @@ unit_of() {
     *) echo "$1" ;;
     esac
 }
+
+# begin_row ROW [BINARY]: a candidate under the load of a benchmark's row (script/bench --hold), for as long as the script runs. Sets
+# PIDS, all that carry traffic, and AGENT, a mesh's agent or nothing.
+begin_row() {
+    need python3 "it makes the load"
+    if [ ! -x "$ROOT/Benchmarks/.build/release/warren-bench" ]; then
+        say "$(basename "$0"): the load generator is not built: swift build --package-path Benchmarks -c release --product warren-bench"
+        exit 3
+    fi
+    "$ROOT/script/bench" --hold "$1" --warren "${2:-$WARREN}" --seconds 2 --no-checks >"$PLACE/hold" 2>"$PLACE/hold.log" &
+    HOLD=$!
+    remember "$HOLD"
+    tries=0
+    until grep -q '^load ' "$PLACE/hold"; do
+        tries=$((tries + 1))
+        if ! kill -0 "$HOLD" 2>/dev/null || [ "$tries" -gt 900 ]; then
+            say "$(basename "$0"): $(tail -1 "$PLACE/hold.log")"
+            exit 3
+        fi
+        sleep 0.1
+    done
+    PIDS=$(awk '$1 == "pid" && $2 != "agent" { for (i = 3; i <= NF; i++) printf "%s ", $i }' "$PLACE/hold")
+    AGENT=$(awk '$1 == "pid" && $2 == "agent" { print $3 }' "$PLACE/hold")
+    say "$(basename "$0"): $1 runs: $(awk '$1 == "pid" { $1 = ""; printf "%s;", $0 }' "$PLACE/hold")"
+    sleep 1
+}
+
+# next_slice: waits until the load has finished another slice; 60 seconds at most.
+next_slice() {
+    seen=$(grep -c '^slice ' "$PLACE/hold" || :)
+    tries=0
+    while [ "$(grep -c '^slice ' "$PLACE/hold" || :)" -le "$seen" ]; do
+        tries=$((tries + 1))
+        if ! kill -0 "$HOLD" 2>/dev/null || [ "$tries" -gt 1200 ]; then
+            say "$(basename "$0"): the load ended: $(tail -1 "$PLACE/hold.log")"
+            exit 1
+        fi
+        sleep 0.05
+    done
+}
+
+# units_of_slice: "N request" or "N MB", what the last slice did.
+units_of_slice() {
+    tail -1 "$PLACE/hold" | awk '{ if ($3 > 0) print $3, "request"; else print int($5 / 1000000), "MB" }'
+}

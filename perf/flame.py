@@ -61,21 +61,37 @@ def colour(name):
     return f"hsl({24 + shade // 2},80%,{58 + shade // 3}%)"
 
 
-def draw(root, title):
+def change(after, before):
+    """Red for what grew in its share of the time, blue for what shrank, pale for what stayed."""
+    strength = min(1.0, abs(after - before) / 0.03)
+    return f"hsl({0 if after > before else 215},85%,{95 - 40 * strength:.0f}%)"
+
+
+def draw(root, title, old=None):
+    """`old`, when given, is the time before a change: widths are those of `root`, colours what changed since."""
     bars, deepest = [], 0
 
-    def place(name, node, x, depth):
+    def share(path):
+        """The share of a call chain in the time before."""
+        node = old
+        for name in path:
+            node = node.children.get(name)
+            if node is None:
+                return 0.0
+        return node.count / old.count
+
+    def place(name, node, x, depth, path):
         nonlocal deepest
         width = node.count / root.count
         if width * WIDTH < 0.3:
             return
         deepest = max(deepest, depth)
-        bars.append((name, node.count, x, width, depth))
+        bars.append((name, node.count, x, width, depth, share(path) if old else None))
         for child, below in sorted(node.children.items()):
-            place(child, below, x, depth + 1)
+            place(child, below, x, depth + 1, (*path, child))
             x += below.count / root.count
 
-    place("all", root, 0.0, 0)
+    place("all", root, 0.0, 0, ())
     height = (deepest + 1) * ROW + 40
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%" '
@@ -83,16 +99,18 @@ def draw(root, title):
         '<style>g.f{cursor:pointer} g.f:hover rect{stroke:#000}</style>',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
         f'<text x="{WIDTH / 2}" y="20" text-anchor="middle" font-size="14">{html.escape(title)}: {root.count} samples</text>']
-    for name, count, x, width, depth in bars:
+    for name, count, x, width, depth, earlier in bars:
         y = height - (depth + 1) * ROW - 4
         fits = int((width * WIDTH - 6) / 7)
         label = "" if fits < 3 else name if len(name) <= fits else name[:fits - 1] + "…"
+        was = "" if earlier is None else f", before {100 * earlier:.2f} %"
+        fill = colour(name) if earlier is None else change(width, earlier)
         safe = html.escape(name, quote=True)
         out.append(
             f'<g class="f" data-x="{x:.9f}" data-w="{width:.9f}" data-d="{depth}" data-n="{safe}">'
-            f'<title>{safe}: {count} samples, {100 * width:.2f} %</title>'
+            f'<title>{safe}: {count} samples, {100 * width:.2f} %{was}</title>'
             f'<rect x="{x * WIDTH:.2f}" y="{y}" width="{max(width * WIDTH - 0.5, 0.5):.2f}" height="{ROW - 1}" '
-            f'fill="{colour(name)}"/>'
+            f'fill="{fill}"/>'
             f'<text x="{x * WIDTH + 3:.2f}" y="{y + 12}" pointer-events="none">{html.escape(label)}</text></g>')
     out.append(f"<script><![CDATA[const WIDTH = {WIDTH};{SCRIPT}]]></script></svg>")
     return "\n".join(out)
@@ -101,12 +119,19 @@ def draw(root, title):
 def main():
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--title", default="Warren")
+    words.add_argument("--before", metavar="FILE", help="stacks of the time before a change: draws what changed since")
     given = words.parse_args()
     sys.setrecursionlimit(5000)
     root = read(sys.stdin)
     if root.count == 0:
         sys.exit("flame.py: no samples")
-    print(draw(root, given.title))
+    old = None
+    if given.before:
+        with open(given.before) as lines:
+            old = read(lines)
+        if old.count == 0:
+            sys.exit(f"flame.py: {given.before}: no samples")
+    print(draw(root, given.title, old))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/bin/sh
 # How many system calls does a unit of work cost, and which? Units: a request, a new connection, a megabyte.
-#   perf/syscalls.sh [-k request|connection|bulk|all] [-s SECONDS] [-p PID]
+#   perf/syscalls.sh [-k request|connection|bulk|all] [-s SECONDS] [-p PID] [ROW]
+# ROW is a row of the benchmarks or the beginning of one (mesh-bulk; script/bench --list).
 # With -p the calls of that process are counted for SECONDS, without units. Counting slows the process down: the figures
 # per unit are right, the speed is not.
 set -eu
@@ -16,14 +17,15 @@ while getopts p:k:s: letter; do
     *) exit 2 ;;
     esac
 done
+shift $((OPTIND - 1))
 need strace "install strace"
 need python3 "it makes the load"
 
-# count PID SECONDS COMMAND...: strace -c around a command, or around sleep.
+# count PIDS COMMAND...: strace -c around a command; PIDS is one word, with spaces between several.
 count() {
     pid=$1
     shift
-    strace -c -f -q -U calls,name -p "$pid" -o "$PLACE/calls" 2>"$PLACE/strace.log" &
+    strace -c -f -q -U calls,name $(for each in $pid; do printf -- '-p %s ' "$each"; done) -o "$PLACE/calls" 2>"$PLACE/strace.log" &
     tracer=$!
     remember "$tracer"
     sleep 0.5
@@ -41,15 +43,11 @@ if [ -n "$given" ]; then
     cat "$PLACE/calls"
     exit 0
 fi
-[ "$kinds" = all ] && kinds="request connection bulk"
-for kind in $kinds; do
-    start_target "$kind"
-    start_relay "$TARGET_PORT"
-    run_load() { load "$kind" "$SECONDS_OF_LOAD" >"$PLACE/units"; }
-    count "$PID" run_load
-    python3 - "$PLACE/calls" "$PLACE/units" "$(unit_of "$kind")" <<'PYTHON'
+# table CALLS UNITS UNIT: calls of each kind for one unit.
+table() {
+    python3 - "$1" "$2" "$3" <<'PYTHON'
 import sys
-units = int(open(sys.argv[2]).read().split()[1])
+units = float(sys.argv[2])
 rows = []
 for line in open(sys.argv[1]):
     words = line.split()
@@ -58,9 +56,38 @@ for line in open(sys.argv[1]):
 total = sum(calls for calls, _ in rows)
 if not units:
     sys.exit("no work was done")
-print(f"{total / units:.2f} system calls per {sys.argv[3]} ({units} of them)")
+print(f"{total / units:.2f} system calls per {sys.argv[3]} ({units:.0f} of them)")
 for calls, name in sorted(rows, reverse=True):
     if calls / units >= 0.0005:
         print(f"    {calls / units:8.3f}  {name}")
 PYTHON
+}
+
+if [ $# -gt 0 ]; then
+    begin_row "$1"
+    # A slice from end to end, with what it did while it was being counted. What it takes to attach belongs to neither.
+    slice() {
+        next_slice
+        date +%s.%N >"$PLACE/from"
+        next_slice
+        date +%s.%N >"$PLACE/to"
+        units_of_slice >"$PLACE/slice"
+    }
+    begun=$(date +%s.%N)
+    count "$PIDS" slice
+    ended=$(date +%s.%N)
+    # Calls were counted from the attaching on, units in one slice: both for each second.
+    read -r done_units unit <"$PLACE/slice"
+    units=$(awk -v u="$done_units" -v a="$(cat "$PLACE/from")" -v b="$(cat "$PLACE/to")" -v c="$begun" -v d="$ended" \
+        'BEGIN { print u / (b - a) * (d - c - 0.5) }')
+    table "$PLACE/calls" "$units" "$unit"
+    exit 0
+fi
+[ "$kinds" = all ] && kinds="request connection bulk"
+for kind in $kinds; do
+    start_target "$kind"
+    start_relay "$TARGET_PORT"
+    run_load() { load "$kind" "$SECONDS_OF_LOAD" >"$PLACE/units"; }
+    count "$PID" run_load
+    table "$PLACE/calls" "$(awk '{ print $2 }' "$PLACE/units")" "$(unit_of "$kind")"
 done

@@ -1,6 +1,7 @@
 #!/bin/sh
 # How often do Warren's threads sleep and wake, and is an idle Warren really idle?
-#   perf/wakeups.sh [-p PID] [-k request|connection|bulk] [-s SECONDS]
+#   perf/wakeups.sh [-p PID] [-k request|connection|bulk] [-s SECONDS] [ROW]
+# ROW is a row of the benchmarks or the beginning of one (mesh-bulk; script/bench --list).
 # Reads the kernel's own counts (/proc/PID/task/*/status and stat), so it needs no tool and no privilege beyond the owner's.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -15,6 +16,7 @@ while getopts p:k:s: letter; do
     *) exit 2 ;;
     esac
 done
+shift $((OPTIND - 1))
 need python3 "it reads the counts"
 
 watch() {
@@ -48,6 +50,13 @@ PYTHON
 
 if [ -n "$given" ]; then
     watch "$given" "$SECONDS_OF_LOAD" "process $given"
+    exit 0
+fi
+if [ $# -gt 0 ]; then
+    begin_row "$1"
+    for each in $PIDS $AGENT; do
+        watch "$each" "$SECONDS_OF_LOAD" "$1, process $each $([ "$each" = "$AGENT" ] && echo '(agent)')"
+    done
     exit 0
 fi
 start_target "${kind:-request}"

@@ -43,7 +43,7 @@ def arguments():
                         "`checks` is the comparison with iperf3 and wrk")
     parser.add_argument("--list", action="store_true", help="prints the rows and ends; * marks the short run's")
     parser.add_argument("--hold", metavar="ROW", help="starts one candidate under a row's load, prints the pids, and goes on "
-                        "until Ctrl-C: something for perf to look at")
+                        "until Ctrl-C, in slices of --seconds: what perf/ looks at; the beginning of a row's name will do")
     parser.add_argument("--of", metavar="NAME", default="warren", help="with --hold: whose; the default is warren")
     parser.add_argument("--warren", metavar="FILE", help="measures this binary of Warren and builds none")
     parser.add_argument("--install", action="store_true", help="installs missing peers and tools first: Debian packages "
@@ -168,7 +168,9 @@ def show(rows, options, peers, mode):
 
 
 def hold(options):
-    row = next((found for found in all_rows() if found.name == options.hold), None)
+    # mesh-bulk is short for the first row of that beginning.
+    row = next((found for found in all_rows() if found.name == options.hold), None) or next(
+        (found for found in all_rows() if found.name.startswith(options.hold + "-")), None)
     if row is None:
         raise Setup(f"--hold {options.hold}: no such row; script/bench --list prints them")
     if options.of not in MODES and options.of not in PEERS:

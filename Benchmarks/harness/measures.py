@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import load
 from .load import LoadFailure
-from .processes import resident_bytes
+from .processes import die_with_parent, resident_bytes
 
 
 class Bench:
@@ -164,8 +164,9 @@ def counted_syscalls(bench, deployment, groups):
     pids = deployment.pids()
     for pid in pids:
         words += ["-p", str(pid)]
+    # A tracer that outlived its harness would keep slowing down what it traces.
     tracer = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              start_new_session=True)
+                              preexec_fn=die_with_parent, start_new_session=True)
     try:
         end = time.monotonic() + 5
         while not all(traced(pid) for pid in pids):

