@@ -8,6 +8,10 @@ struct Connection: ~Copyable {
     enum Phase: UInt8 {
         /// The client's TLS handshake.
         case handshakingFront
+        /// A fault keeps the target from being dialled.
+        case delayed
+        /// A fault has taken the target away; the client is not told.
+        case stranded
         /// A target is being connected.
         case dialling
         /// The target's TLS handshake.
@@ -79,6 +83,8 @@ struct Connection: ~Copyable {
     /// When all attempts together have taken too long.
     var dialUntil: Instant = .max
     var timer = TimerID.none
+    /// The place in the loop's table of those shaped, copied or with a fault; -1 for the others.
+    var special: Int32 = -1
     let acceptedAt: Instant
     var establishedAt: Instant = 0
     var lastActivity: Instant
@@ -112,6 +118,13 @@ struct PeerAddress: CustomStringConvertible {
     /// The address without the port, as a number for balancing and limits.
     var hash: UInt64 {
         withUnsafeBytes(of: bytes) { BalanceHash.of($0) }
+    }
+
+    /// The address without its port.
+    var host: String {
+        let text = description
+        guard family != 1, let colon = text.lastIndex(of: ":") else { return text }
+        return String(text[..<colon].filter { $0 != "[" && $0 != "]" })
     }
 
     /// Whether it came over a unix socket (AF_UNIX is 1).

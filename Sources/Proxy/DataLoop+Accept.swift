@@ -21,6 +21,11 @@ extension DataLoop {
                 backOff(id, listener, until: later)
                 return
             }
+            if let later = conditions[Int(route.id)]?.takeAccept(now: loop.now) {
+                counters.count(.acceptsPaced)
+                backOff(id, listener, until: later)
+                return
+            }
             switch Socket.accept(from: listener.pointee.socket.raw) {
             case .connection(let descriptor, let address): begin(descriptor, address, route)
             case .wouldBlock:
@@ -55,7 +60,7 @@ extension DataLoop {
             connection.pointee.phase = .handshakingFront
             arm(slot, connection, at: loop.now + route.settings.handshakeTimeout)
         } else {
-            beginDialling(slot, connection)
+            enter(slot, connection)
         }
     }
 

@@ -42,7 +42,7 @@ extension DataLoop {
         switch route.admission.judge(facts) {
         case .allowed:
             connection.pointee.peer = peers.join(facts)
-            beginDialling(slot, connection)
+            enter(slot, connection)
         case .refused(let rule):
             counters.count(.refused)
             log.info(

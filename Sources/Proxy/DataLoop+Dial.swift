@@ -159,7 +159,8 @@ extension DataLoop {
         connection.pointee.phase = .relaying
         connection.pointee.establishedAt = loop.now
         connection.pointee.lastActivity = loop.now
-        connection.pointee.tunnel.begin()
+        connection.pointee.tunnel.begin(tapped: openShadow(connection))
+        beginShaping(slot, connection)
         rearm(slot, connection)
         relay(slot, connection)
     }

@@ -41,6 +41,7 @@ extension DataLoop {
             notices(.refused(worker: worker, route: route.name, error))
             return
         }
+        adoptConditions(id, route.settings)
         for listener in bound { open(listener, route: id) }
     }
 
@@ -48,6 +49,7 @@ extension DataLoop {
         guard let state = routes[Int(id)], !state.isRemoved else { return }
         do throws(TLSFault) {
             if try state.change(to: route, engine: engine, random: &random) { judgeLiveTunnels(of: state) }
+            adoptConditions(id, route.settings)
         } catch {
             notices(.refused(worker: worker, route: route.name, error))
         }
@@ -60,6 +62,7 @@ extension DataLoop {
             for slot in connections.slots() { end(slot, .drained) }
         }
         guard connections.count == 0 else { return }
+        closeShadows()
         loop.stop()
         notices(.ended(worker: worker, counters))
     }

@@ -1,7 +1,7 @@
 import CWarren
 import Kernel
-import Mesh
 import Log
+import Mesh
 import Reactor
 import Relay
 import TLS
@@ -12,14 +12,15 @@ extension DataLoop {
         // News of a connection that this very turn has ended: the generation tells.
         guard let connection = connections.pointer(slot) else { return }
         connection.pointee.tunnel.note(readiness, on: side)
+        if connection.pointee.special >= 0, heldByFault(slot, connection, readiness) { return }
         switch connection.pointee.phase {
         case .relaying: relay(slot, connection)
-        case .resetting: break
+        case .resetting, .stranded: break
         case .lingering: goOnLingering(slot, connection)
         case .handshakingFront: handshakeFront(slot, connection)
         case .dialling where side == .back: dialEvent(slot, connection, readiness)
         case .handshakingBack where side == .back: handshakeBack(slot, connection)
-        case .dialling, .handshakingBack:
+        case .delayed, .dialling, .handshakingBack:
             // The client is gone for good; a half-close (RDHUP alone) still wants its answer.
             // A unix socket hangs up when its peer closes in order, and what he wrote before is still to be delivered.
             let isGone = readiness.contains(.hangup) && !connection.pointee.client.isUnix
@@ -33,17 +34,21 @@ extension DataLoop {
     func relay(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         guard connection.pointee.phase == .relaying else { return }
         connection.pointee.lastActivity = loop.now
-        switch connection.pointee.tunnel.move(budget: settings.turnBudget, &resources) {
-        case .waiting:
+        let progress: Tunnel.Progress
+        if connection.pointee.special >= 0 {
+            guard let moved = moveUnderConditions(slot, connection) else { return }
+            progress = moved
+        } else {
+            progress = connection.pointee.tunnel.move(budget: settings.turnBudget, &resources)
+        }
+        switch progress {
+        case .waiting, .throttled:
             if !connection.pointee.isJudged { judgeAnswer(connection) }
             if !connection.pointee.isHalfClosed, connection.pointee.tunnel.isHalfClosed {
                 connection.pointee.isHalfClosed = true
                 rearm(slot, connection)
             }
-        case .moreWork:
-            guard !connection.pointee.isQueued else { return }
-            connection.pointee.isQueued = true
-            ready.append(slot)
+        case .moreWork: queue(slot, connection)
         case .ended:
             finish(slot, connection)
         }
@@ -83,6 +88,7 @@ extension DataLoop {
             if connection.phase != .dialling { reset(connection.tunnel.back.descriptor) }
         }
         sayFarewell(connection, ending)
+        leaveConditions(connection)
         connection.tunnel.abandon(&resources)
         _ = connection.tunnel.front.release()
         _ = connection.tunnel.back.release()
@@ -107,9 +113,9 @@ extension DataLoop {
         case .idle, .halfClosed, .handshakeTimeout, .unreachable(.timedOut): counters.count(.timeouts)
         case .broken, .tls: counters.count(.broken)
         case .limited: counters.count(.limited)
-        case .complete, .refused, .unreachable, .noTarget, .drained: break
+        case .complete, .refused, .unreachable, .noTarget, .drained, .injected: break
         }
-        let level: LogLevel = ending.isOrdinary ? .debug : .info
+        let level: LogLevel = ending.isOrdinary && faultName(connection) == nil ? .debug : .info
         guard accessLog != nil || log.wants(level) else { return }
         let fields = fields(of: connection, farewell)
         if let accessLog {
@@ -131,6 +137,7 @@ extension DataLoop {
         ]
         if connection.pickedBy != .policy { fields.append(.text("picked_by", connection.pickedBy.word)) }
         if connection.gaveUp != .not { fields.append(.text("gave_up", connection.gaveUp.word)) }
+        if let fault = faultName(connection) { fields.append(.text("fault", fault)) }
         if let facts = peers[connection.peer] {
             fields.append(.text("peer", facts.uri ?? facts.commonName))
             fields.append(.text("serial", facts.serial))

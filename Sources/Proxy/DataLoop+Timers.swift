@@ -32,8 +32,9 @@ extension DataLoop {
         let judgement: Instant =
             connection.pointee.isProbe && !connection.pointee.isJudged
             ? connection.pointee.establishedAt + Self.proof : .max
-        return min(
+        let deadline = min(
             limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt, judgement)
+        return connection.pointee.special < 0 ? deadline : min(deadline, faultDeadline(connection))
     }
 
     /// A probe that lived so long has shown that its instance works, also if nobody has said a word.
@@ -48,10 +49,13 @@ extension DataLoop {
         case .handshakingBack:
             tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
         case .lingering: end(slot, connection.pointee.lastEnding)
+        case .delayed: beginDialling(slot, connection)
+        case .stranded: end(slot, .injected)
         case .relaying:
             if !connection.pointee.isJudged, loop.now >= connection.pointee.establishedAt + Self.proof {
                 judge(connection, .success)
             }
+            if faultTimerFired(slot, connection) { return }
             let deadline = deadline(of: connection)
             if deadline > loop.now {
                 rearm(slot, connection)

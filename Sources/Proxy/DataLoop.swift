@@ -16,6 +16,9 @@ final class DataLoop {
         static let timer: UInt8 = 3
         static let acceptTimer: UInt8 = 4
         static let drainTimer: UInt8 = 5
+        static let meterTimer: UInt8 = 6
+        static let shadow: UInt8 = 7
+        static let shadowTimer: UInt8 = 8
     }
 
     let worker: Int
@@ -43,6 +46,14 @@ final class DataLoop {
     var spare: Descriptor?
     /// From when on turning clients away is worth a line again.
     var nextSheddingWarning: Instant = 0
+    /// What each route does to its connections beside relaying; `nil` for nothing.
+    var conditions: [RouteConditions?] = []
+    var shaping = LoopShaper()
+    /// Of connections that are shaped, copied or have a fault.
+    var specials: [Special] = []
+    var freeSpecials: [Int32] = []
+    var shadows = Slab<Shadow>()
+    var nextShadowWarning: Instant = 0
     var isDraining = false
     var drainDeadline: Instant = .max
 
@@ -107,6 +118,7 @@ extension DataLoop: LoopHandler {
         switch token.kind {
         case Kind.front: connectionReady(token.slot, .front, readiness)
         case Kind.back: connectionReady(token.slot, .back, readiness)
+        case Kind.shadow: shadowReady(token.slot, readiness)
         default:
             guard let listener = listeners.pointer(token.slot) else { return }
             listener.pointee.isReadable = true
@@ -119,6 +131,8 @@ extension DataLoop: LoopHandler {
         switch token.kind {
         case Kind.acceptTimer: resumeAccepting(token.slot)
         case Kind.timer: timerFired(token.slot)
+        case Kind.meterTimer: meterTimerFired(Shaper.Meter(token.slot.index))
+        case Kind.shadowTimer: shadowTimerFired(token.slot)
         // The drain's deadline: `turnEnds` looks at the clock.
         default: break
         }

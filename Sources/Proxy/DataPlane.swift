@@ -40,9 +40,11 @@ public final class DataPlane {
         } catch {
             throw StartFailure(subject: "eventfd", error: error)
         }
+        var shared = settings
+        shared.workers = count
         for worker in 0..<count {
             let plumbing = WorkerPlumbing(orders: workers[worker], log: log, accessLog: accessLog, notices: notices)
-            Thread.start(name: "data-\(worker)") { Self.run(worker, settings, plumbing) }
+            Thread.start(name: "data-\(worker)") { [shared] in Self.run(worker, shared, plumbing) }
         }
     }
 

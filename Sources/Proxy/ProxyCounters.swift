@@ -52,6 +52,20 @@ public struct ProxyCounters: Sendable, Equatable {
         case timeouts
         /// Tunnels ended by a reset or an error of either side.
         case broken
+        /// Times accepting paused because the limit of connections in a second was reached.
+        case acceptsPaced
+        /// Times a loop had to wait for a limit of bytes in a second.
+        case throttled
+        /// Connections that met a fault which was asked for.
+        case faults
+        /// Connections that were to be copied to a shadow.
+        case mirrored
+        /// Shadows that could not be reached, broke, or were let go.
+        case mirrorFailures
+        /// Those of them let go because they were slower than their client.
+        case mirrorOverflows
+        /// Bytes copied for shadows.
+        case bytesMirrored
         /// Bytes delivered to targets by tunnels that are over.
         case bytesForward
         /// Bytes delivered to clients by tunnels that are over.

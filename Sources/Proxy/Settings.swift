@@ -1,4 +1,5 @@
 import Kernel
+import Mesh
 import Relay
 import TLS
 
@@ -13,6 +14,12 @@ public struct RouteSettings: Sendable, Equatable {
     public var idleTimeout: Nanoseconds = 0
     /// Without a byte, once one side has ended: every byte starts it anew; 0 never.
     public var halfCloseTimeout: Nanoseconds = .seconds(60)
+    /// How fast connections may come and move.
+    public var shaping = ShapingSettings()
+    /// Trouble made on purpose; expiries in nanoseconds since 1970.
+    public var faults = FaultPlan()
+    /// Who gets a copy of what clients send; `nil` for nobody.
+    public var mirror: Mirror?
 
     /// The defaults.
     public init() {}
@@ -34,8 +41,12 @@ public struct LoopSettings: Sendable {
     public var pipeLimit: Int = 64
     /// What may seal and open AES-GCM records of detached sessions.
     public var accelerator: TLSEngine.Accelerator = .automatic
+    /// Shadows that one loop may have at once; further connections go uncopied, and are counted.
+    public var shadowLimit: Int = 1024
     /// Accepted in one turn before others get theirs.
     public var acceptBudget: Int = 16
+    /// Loops of the process; what all connections share is divided among them. The data plane sets it.
+    public var workers: Int = 1
 
     /// The defaults.
     public init() {}

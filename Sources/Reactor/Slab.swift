@@ -12,6 +12,9 @@ public struct SlotID: Equatable, Hashable, Sendable {
         self.index = index
         self.generation = generation
     }
+
+    /// No slot: a generation that no life has.
+    public static let none = SlotID(index: 0, generation: 0)
 }
 
 /// Elements at addresses that never move, named by index and generation.

@@ -23,6 +23,8 @@ public enum Ending: Sendable, Equatable {
     case noTarget
     /// Refused at once, because there were too many connections.
     case limited(Limit)
+    /// A fault that was asked for.
+    case injected
     /// The process is ending, and the drain's time was up.
     case drained
 
@@ -61,6 +63,7 @@ public enum Ending: Sendable, Equatable {
         case .unreachable: "connect-failed"
         case .noTarget: "no-target"
         case .limited(let limit): limit.name
+        case .injected: "fault-injected"
         case .drained: "drained"
         }
     }
@@ -69,7 +72,9 @@ public enum Ending: Sendable, Equatable {
     public var isOrdinary: Bool {
         switch self {
         case .complete, .broken(.front, .connectionReset), .broken(.front, .brokenPipe), .idle: true
-        case .broken, .tls, .refused, .handshakeTimeout, .halfClosed, .unreachable, .noTarget, .limited, .drained: false
+        case .broken, .tls, .refused, .handshakeTimeout, .halfClosed, .unreachable, .noTarget, .limited, .injected,
+            .drained:
+            false
         }
     }
 

@@ -34,6 +34,8 @@ public struct Half: ~Copyable {
     var shortSplices: UInt8 = 0
     /// The source is not, or no longer, fit for splice(2).
     var neverSplices = false
+    /// A copy of what passes is left in the resources' tap.
+    var isTapped = false
 
     /// A leg that failed, as seen by this direction.
     public struct Failure: Sendable, Equatable {
@@ -53,6 +55,9 @@ public struct Half: ~Copyable {
 
     /// A direction in which nothing has moved.
     public init() {}
+
+    /// Leaves no more copies in the tap.
+    public mutating func stopTapping() { isTapped = false }
 
     /// Gives a pipe back; what was in it is lost.
     mutating func abandon(_ resources: inout RelayResources) {

@@ -30,6 +30,8 @@ public struct RelayResources: ~Copyable {
     let arrived: UnsafeMutableRawBufferPointer
     /// Ciphertext about to leave.
     let leaving: UnsafeMutableRawBufferPointer
+    /// What tapped tunnels have sent forward since `emptyTap`.
+    private var tap = Backlog()
     /// Blocks for what a sink would not take.
     public var buffers: BufferPool
     /// Pipes for what is spliced.
@@ -48,6 +50,18 @@ public struct RelayResources: ~Copyable {
         pipes = PipePool(limit: pipeLimit, pipeCapacity: pipeCapacity)
         splicePolicy = splice
     }
+
+    /// Leaves a copy of the first `count` bytes of `memory` in the tap.
+    mutating func tap(_ memory: UnsafeMutableRawBufferPointer, _ count: Int) {
+        guard count > 0 else { return }
+        tap.append(UnsafeRawBufferPointer(rebasing: memory[..<count]), &buffers)
+    }
+
+    /// What tapped tunnels have sent forward; valid until the next move.
+    public var tapped: UnsafeRawBufferPointer { tap.bytes }
+
+    /// Forgets what was tapped.
+    public mutating func emptyTap() { tap.clear(&buffers) }
 
     deinit {
         plain.deallocate()

@@ -1,26 +1,25 @@
 import Kernel
 
 extension Tunnel {
-    /// Moves one direction on; true when only the budget ended it.
+    /// Moves one direction on; true when only the allowance ended it.
     static func move<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, from source: inout Leg, to sink: inout Leg, otherIsFinished: Bool, budget: Int,
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, otherIsFinished: Bool, _ left: inout Allowance,
         _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool {
         if half.isFinished || !sink.isOpen { return false }
-        var left = budget
         while true {
-            guard flush(&half, to: &sink, &left, &resources, &io) else { return false }
+            guard flush(&half, to: &sink, &resources, &io) else { return false }
             if half.sourceEnded {
                 if !finish(&half, to: &sink, otherIsFinished, &resources, &io) { continue }
                 return false
             }
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
             guard source.hasInput, sink.isWritable else { return false }
-            guard left > 0 else { return true }
+            guard left.bytes > 0 else { return true }
             if resources.splicePolicy == .always, half.path == .copy, !half.neverSplices { enterSplice(&half) }
             if half.path == .tls {
                 crypt(&half, from: &source, to: &sink, &left, &resources, &io)
-            } else if half.path == .copy || !splice(&half, from: &source, &resources, &io) {
+            } else if half.path == .copy || !splice(&half, from: &source, &left, &resources, &io) {
                 copy(&half, from: &source, to: &sink, &left, &resources, &io)
             }
             if half.isFinished { return false }
@@ -45,7 +44,7 @@ extension Tunnel {
 
     /// Delivers what waits. False while some still does, or when the sink is gone.
     private static func flush<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, to sink: inout Leg, _ left: inout Int, _ resources: inout RelayResources, _ io: inout IO
+        _ half: inout Half, to sink: inout Leg, _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool {
         if sink.unsent.count > 0 {
             if let error = sink.flush(&resources, &io) {
@@ -61,7 +60,6 @@ extension Tunnel {
                 half.bytes += UInt64(count)
                 half.splicedBytes += UInt64(count)
                 half.pipeBytes -= count
-                left -= count
             case .wouldBlock, .ended:
                 sink.isWritable = false
             case .failed(let error):
@@ -74,20 +72,22 @@ extension Tunnel {
 
     /// One read through the scratch buffer and one write of it; the remainder waits in a borrowed block.
     private static func copy<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Allowance,
         _ resources: inout RelayResources, _ io: inout IO
     ) {
-        let scratch = resources.scratch
+        let scratch = left.room(in: resources.scratch)
         guard let count = receive(&half, from: &source, into: scratch, &io) else { return }
-        left -= count
-        if count == scratch.count {
+        left.spend(count)
+        if count == RelayResources.scratchSize {
             half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
             let isBulk = half.fullReads >= RelayResources.fullReadsToSplice
             if isBulk, resources.splicePolicy == .auto, !half.neverSplices { enterSplice(&half) }
-        } else {
+        } else if count < scratch.count {
+            // A read that only a grant kept short says nothing about the stream.
             half.fullReads = 0
         }
         half.bytes += UInt64(count)
+        if half.isTapped { resources.tap(scratch, count) }
         if let error = sink.send(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &resources, &io) {
             sinkFailed(&half, .socket(error), &resources)
         }

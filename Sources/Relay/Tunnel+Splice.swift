@@ -23,7 +23,8 @@ extension Tunnel {
     /// EAGAIN from splice(2) means "the socket is empty" or "the pipe is full". The pipe is empty whenever this runs, so
     /// only the first is possible.
     static func splice<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, from source: inout Leg, _ resources: inout RelayResources, _ io: inout IO
+        _ half: inout Half, from source: inout Leg, _ left: inout Allowance, _ resources: inout RelayResources,
+        _ io: inout IO
     ) -> Bool {
         if source.sawUrgent {
             copyForGood(&half, &resources)
@@ -35,12 +36,14 @@ extension Tunnel {
             leaveSplice(&half, &resources)
             return false
         }
-        switch io.splice(from: source.descriptor, to: pipe.writeEnd, count: pipe.capacity) {
+        let asked = left.room(upTo: pipe.capacity)
+        switch io.splice(from: source.descriptor, to: pipe.writeEnd, count: asked) {
         case .bytes(let count):
+            left.spend(count)
             half.pipeReadEnd = pipe.readEnd
             half.pipe = consume pipe
             half.pipeBytes = count
-            if count >= RelayResources.scratchSize / 4 {
+            if count >= min(RelayResources.scratchSize / 4, asked) {
                 half.shortSplices = 0
             } else {
                 half.shortSplices &+= 1

@@ -5,20 +5,20 @@ import TLS
 /// write.
 extension Tunnel {
     static func crypt<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Allowance,
         _ resources: inout RelayResources, _ io: inout IO
     ) {
         if source.session != nil {
             openBatch(&half, from: &source, to: &sink, &left, &resources, &io)
-        } else if let count = receive(&half, from: &source, into: resources.plain, &io) {
-            left -= count
+        } else if let count = receive(&half, from: &source, into: left.room(in: resources.plain), &io) {
+            left.spend(count)
             deliver(resources.plain, count, &half, to: &sink, &resources, &io)
         }
     }
 
     /// Reads ciphertext behind what was carried over, opens all of it, and delivers the plain bytes.
     private static func openBatch<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Int,
+        _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Allowance,
         _ resources: inout RelayResources, _ io: inout IO
     ) {
         let memory = resources.arrived
@@ -30,11 +30,12 @@ extension Tunnel {
         var count = carried
         var transportEnded = false
         if source.isReadable, carried < RelayResources.batchSize {
-            let room = UnsafeMutableRawBufferPointer(rebasing: memory[carried..<carried + RelayResources.batchSize])
+            let most = left.room(upTo: RelayResources.batchSize)
+            let room = UnsafeMutableRawBufferPointer(rebasing: memory[carried..<carried + most])
             switch io.receive(source.descriptor, into: room) {
             case .bytes(let arrived):
                 count += arrived
-                left -= arrived
+                left.spend(arrived)
                 if arrived < room.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {
                     source.isReadable = false
                 }
@@ -101,6 +102,7 @@ extension Tunnel {
     ) {
         guard count > 0 else { return }
         half.bytes += UInt64(count)
+        if half.isTapped { resources.tap(memory, count) }
         var plain = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count])
         guard sink.session != nil else {
             if let error = sink.send(plain, &resources, &io) { sinkFailed(&half, .socket(error), &resources) }

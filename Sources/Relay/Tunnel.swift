@@ -34,6 +34,8 @@ public struct Tunnel: ~Copyable {
         case waiting
         /// The budget is used up and there is more to do.
         case moreWork
+        /// A grant is used up: there is more to do once another is made.
+        case throttled
         /// Both directions are over; see the halves for how.
         case ended
     }
@@ -50,21 +52,49 @@ public struct Tunnel: ~Copyable {
     public mutating func move<IO: StreamIO & ~Copyable>(
         budget: Int, _ resources: inout RelayResources, _ io: inout IO
     ) -> Progress {
+        var (forwards, backwards) = (Allowance(budget: budget), Allowance(budget: budget))
+        if let stopped = move(&forwards, &backwards, &resources, &io) { return stopped ? .moreWork : .waiting }
+        if forward.failure == nil, backward.failure == nil { return .ended }
+        (forwards, backwards) = (Allowance(budget: budget), Allowance(budget: budget))
+        return moveAfterFailure(&forwards, &backwards, &resources, &io).map { $0 ? .moreWork : .waiting } ?? .ended
+    }
+
+    /// Moves what can be moved, and reads not one byte more from either side than was granted; `grants` comes back with
+    /// what is left of them. Where TLS is read, its framing counts as well: a grant is of bytes on the wire.
+    public mutating func move(within grants: inout Grants, _ resources: inout RelayResources) -> Progress {
+        var io = KernelIO()
+        return move(within: &grants, &resources, &io)
+    }
+
+    /// The same over another kernel.
+    public mutating func move<IO: StreamIO & ~Copyable>(
+        within grants: inout Grants, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Progress {
+        var (forwards, backwards) = (Allowance(grant: grants.forward), Allowance(grant: grants.backward))
+        defer { grants = Grants(forward: forwards.bytes, backward: backwards.bytes) }
+        if let stopped = move(&forwards, &backwards, &resources, &io) { return stopped ? .throttled : .waiting }
+        if forward.failure == nil, backward.failure == nil { return .ended }
+        return moveAfterFailure(&forwards, &backwards, &resources, &io).map { $0 ? .throttled : .waiting } ?? .ended
+    }
+
+    /// Both directions once: whether an allowance stopped one of them, or `nil` when a leg failed or all is over.
+    private mutating func move<IO: StreamIO & ~Copyable>(
+        _ forwards: inout Allowance, _ backwards: inout Allowance, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Bool? {
         let first = Self.move(
-            &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, budget: budget, &resources, &io)
+            &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, &forwards, &resources, &io)
         let second = Self.move(
-            &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, budget: budget, &resources, &io)
-        if forward.failure == nil, backward.failure == nil {
-            if forward.isFinished, backward.isFinished { return .ended }
-            return first || second ? .moreWork : .waiting
-        }
-        return moveAfterFailure(budget: budget, &resources, &io)
+            &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, &backwards, &resources, &io)
+        guard forward.failure == nil, backward.failure == nil else { return nil }
+        if forward.isFinished, backward.isFinished { return nil }
+        return first || second
     }
 
     /// A leg that broke is dead both ways, but what its peer sent before can still be read and delivered.
+    /// The answer is as that of the two directions' `move`.
     private mutating func moveAfterFailure<IO: StreamIO & ~Copyable>(
-        budget: Int, _ resources: inout RelayResources, _ io: inout IO
-    ) -> Progress {
+        _ forwards: inout Allowance, _ backwards: inout Allowance, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Bool? {
         let frontBroke = forward.failure?.atSource == true || backward.failure?.atSource == false
         let backBroke = backward.failure?.atSource == true || forward.failure?.atSource == false
         var more = false
@@ -73,7 +103,7 @@ public struct Tunnel: ~Copyable {
             front.isReadable = front.isOpen
             more =
                 Self.move(
-                    &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, budget: budget, &resources,
+                    &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, &forwards, &resources,
                     &io) || more
         }
         if backBroke {
@@ -81,11 +111,11 @@ public struct Tunnel: ~Copyable {
             back.isReadable = back.isOpen
             more =
                 Self.move(
-                    &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, budget: budget, &resources,
+                    &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, &backwards, &resources,
                     &io) || more
         }
-        if forward.isFinished, backward.isFinished { return .ended }
-        return more ? .moreWork : .waiting
+        if forward.isFinished, backward.isFinished { return nil }
+        return more
     }
 
     private static func finish(_ half: inout Half, _ resources: inout RelayResources) {
@@ -101,11 +131,24 @@ public struct Tunnel: ~Copyable {
         back.abandon(&resources)
     }
 
-    /// Settles how bytes travel, once both legs are there.
-    public mutating func begin() {
+    /// Settles how bytes travel, once both legs are there. With a tap, what goes forward is also left in
+    /// `RelayResources.tapped` after each move, and never spliced.
+    public mutating func begin(tapped: Bool = false) {
+        forward.isTapped = tapped
+        if tapped { forward.neverSplices = true }
         guard front.session != nil || back.session != nil else { return }
         forward.path = .tls
         backward.path = .tls
+    }
+
+    /// Whether reading the front leg may bring something that the back one takes.
+    public var wantsForward: Bool {
+        !forward.isFinished && !forward.sourceEnded && front.hasInput && back.isWritable
+    }
+
+    /// Whether reading the back leg may bring something that the front one takes.
+    public var wantsBackward: Bool {
+        !backward.isFinished && !backward.sourceEnded && back.hasInput && front.isWritable
     }
 
     /// Bytes read from the front leg and not yet taken by the back one.

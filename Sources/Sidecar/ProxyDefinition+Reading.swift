@@ -96,6 +96,7 @@ extension ProxyDefinition {
             upstream.settings.idleTimeout = try source.milliseconds("idle_timeout_ms") ?? upstream.settings.idleTimeout
             upstream.settings.halfCloseTimeout =
                 try source.milliseconds("half_close_timeout_ms") ?? upstream.settings.halfCloseTimeout
+            try upstream.settings.readConditions(source)
         }
         return upstream
     }
@@ -106,6 +107,7 @@ extension ProxyDefinition {
         settings.handshakeTimeout = try config.milliseconds("handshake_timeout_ms") ?? settings.handshakeTimeout
         settings.idleTimeout = try config.milliseconds("idle_timeout_ms") ?? settings.idleTimeout
         settings.halfCloseTimeout = try config.milliseconds("half_close_timeout_ms") ?? settings.halfCloseTimeout
+        try settings.readConditions(config)
         return settings
     }
 

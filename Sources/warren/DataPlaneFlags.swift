@@ -31,6 +31,7 @@ struct DataPlaneFlags {
             "max-connections", "number",
             "Connections held at once; more wait in the kernel's queue. The default is 8192.")
         flags.value("drain-timeout", "duration", "How long connections may finish after SIGTERM. The default is 30s.")
+        ConditionFlags.declare(&flags)
         flags.value("log-level", "level", "trace, debug, info, warn or error. The default is info.")
         flags.toggle("log-json", "Writes the log as JSON.")
         flags.value(
@@ -48,6 +49,7 @@ struct DataPlaneFlags {
         if route.connectTimeout == 0 { throw Flags.Misuse(description: "-connect-timeout must be more than 0") }
         route.idleTimeout = try flags.duration("idle-timeout", default: route.idleTimeout)
         route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
+        try ConditionFlags.read(flags, into: &route)
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
         if let text = flags.text("workers") {

@@ -19,7 +19,8 @@ enum DataPlaneRunner {
     static func run(
         _ command: String, _ options: DataPlaneFlags, _ route: Route, renewal: (any Renewal)? = nil
     ) throws(Flags.Misuse) -> Int32 {
-        let beside = descriptorsBeside + options.workers * descriptorsEachWorker
+        let shadows = options.route.mirror == nil ? 0 : options.loop.shadowLimit
+        let beside = descriptorsBeside + options.workers * (descriptorsEachWorker + shadows)
         let wanted = options.maxConnections * 2 + beside
         let limit = Limits.descriptors(raisingTo: wanted + 2 * options.workers * (mostPipes - fewestPipes))
         if limit < wanted {

@@ -34,6 +34,8 @@ final class Simulation {
     let budget: Int
     let pipeCapacity: Int
     let mayDie: Bool
+    /// Moves are made within hard grants of random size instead of the budget.
+    let isShaped: Bool
     var faults: [String] = []
     var moved = 0
 
@@ -51,11 +53,12 @@ final class Simulation {
         kernel.raceOdds = random.oneIn(2) ? 1 + random.below(20) : 0
         kernel.cutsShort = random.oneIn(2)
         let hasUrgent = random.oneIn(6)
+        isShaped = random.oneIn(3)
         for index in 0..<(1 + random.below(3)) {
             let starts = (random.below(1 << 18), random.below(1 << 18))
             let capacities = (0..<4).map { _ in Self.capacity(&random) }
             // Byte by byte through the smallest buffer, a megabyte would take the whole day.
-            let most = capacities.min()! * 1000
+            let most = min(capacities.min()! * 1000, isShaped ? budget * 2000 : .max)
             let totals = (min(Self.size(&random), most), min(Self.size(&random), most))
             let isUnix = random.oneIn(4)
             func socket(_ name: String, _ mine: Int, _ total: Int, _ theirs: Int) -> SimulatedSocket {
@@ -191,18 +194,41 @@ final class Simulation {
     private func move(_ lane: Lane) {
         let before = (lane.tunnel.forward.bytes, lane.tunnel.backward.bytes)
         let halvesBefore = (lane.tunnel.forward.isFinished, lane.tunnel.backward.isFinished)
-        let progress = lane.tunnel.move(budget: budget, &resources, &kernel)
+        let progress = isShaped ? moveWithinGrants(lane) : lane.tunnel.move(budget: budget, &resources, &kernel)
         moved += 1
         checkBounds(lane, before)
         checkFarewells(lane, halvesBefore)
         switch progress {
-        case .moreWork: lane.isQueued = true
+        case .moreWork, .throttled: lane.isQueued = true
         case .waiting: checkWaiting(lane)
         case .ended:
             lane.hasEnded = true
             checkEnd(lane)
             lane.tunnel.abandon(&resources)
         }
+    }
+
+    /// A grant is hard: not one byte more is read, and what was read is told to the byte.
+    private func moveWithinGrants(_ lane: Lane) -> Tunnel.Progress {
+        let granted = Grants(
+            forward: random.oneIn(4) ? 0 : 1 + random.below(budget),
+            backward: random.oneIn(4) ? 0 : 1 + random.below(budget))
+        let before = (lane.front.taken, lane.back.taken)
+        var left = granted
+        let progress = lane.tunnel.move(within: &left, &resources, &kernel)
+        let read = (lane.front.taken - before.0, lane.back.taken - before.1)
+        if read.0 != granted.forward - left.forward || read.1 != granted.backward - left.backward
+            || min(left.forward, left.backward) < 0
+        {
+            faults.append("granted \(granted), left \(left), read \(read): \(describe(lane))")
+        }
+        if progress == .moreWork { faults.append("a used-up grant was called a used-up budget") }
+        if progress == .throttled,
+            left.forward > 0 && lane.tunnel.wantsForward || left.backward > 0 && lane.tunnel.wantsBackward
+        {
+            faults.append("throttled with a grant left that could be used: \(describe(lane))")
+        }
+        return progress
     }
 
     /// Memory stays bounded, and a turn ends about where its budget does.
