@@ -20,6 +20,8 @@ class Variant:
     targets: int = 1
     #: Workers, or "auto" for one a core.
     workers: object = 1
+    #: Intentions that a mesh's agent has before its services come.
+    rules: int = 0
 
     def words(self):
         return {word for word, holds in (("resumed", self.resumed), ("tuned", self.tuned), ("pair", self.targets > 1),

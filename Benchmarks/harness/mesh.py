@@ -1,5 +1,6 @@
 """The topology mesh: an agent, two services in its configuration, and a sidecar for each; ours, or HashiCorp's own."""
 
+import http.client
 import json
 import re
 import shutil
@@ -44,9 +45,9 @@ def service(name, identifier, port, *, old, proxy_port, upstream=None, check=Non
     return {"service": definition}
 
 
-def settings(ports, old, http):
+def settings(ports, old, port):
     """Ports of the agent's own, so that several run beside each other."""
-    numbers = {"http": http or ports.take(), "dns": -1, "server": ports.take(), "serf_lan": ports.take(),
+    numbers = {"http": port or ports.take(), "dns": -1, "server": ports.take(), "serf_lan": ports.take(),
                "serf_wan": ports.take()}
     found = {"ports": numbers}
     if old:
@@ -58,25 +59,27 @@ def settings(ports, old, http):
     return found
 
 
-def start(name, program, site, variant, *, managed, old, http=0):
+def start(name, program, site, variant, *, managed, old, port=0):
     """A running mesh whose service `up` reaches `pub`, which has as many instances as the variant says. With `managed` the
-    agent starts the sidecars, with `old` they are asked for as in Consul 1.2. The agent answers on port `http`, or one of
+    agent starts the sidecars, with `old` they are asked for as in Consul 1.2. The agent answers on `port`, or one of
     ours when that is 0."""
     entry = site.ports.take()
     folder = site.directory / f"{name}-mesh-{entry}"
     folder.mkdir()
-    found = settings(site.ports, old, http)
+    found = settings(site.ports, old, port)
     (folder / "agent.json").write_text(json.dumps(found))
     identifiers = ["up"]
-    (folder / "up.json").write_text(json.dumps(service(
-        "up", "up", site.ports.take(), old=old, proxy_port=site.ports.take(), upstream=("pub", entry))))
+    files = {"up.json": json.dumps(service(
+        "up", "up", site.ports.take(), old=old, proxy_port=site.ports.take(), upstream=("pub", entry)))}
     for number, target in enumerate(site.targets[:variant.targets]):
         identifier = "pub" if number == 0 else f"pub{number + 1}"
         identifiers.append(identifier)
-        port = int(target.rpartition(":")[2])
-        (folder / f"{identifier}.json").write_text(json.dumps(service(
-            "pub", identifier, port, old=old, proxy_port=site.ports.take(),
-            check=target if variant.targets > 1 else None)))
+        behind = int(target.rpartition(":")[2])
+        files[f"{identifier}.json"] = json.dumps(service(
+            "pub", identifier, behind, old=old, proxy_port=site.ports.take(),
+            check=target if variant.targets > 1 else None))
+    if not variant.rules:
+        put(folder, files)
     api = f"127.0.0.1:{found['ports']['http']}"
     started = []
     try:
@@ -86,6 +89,11 @@ def start(name, program, site, variant, *, managed, old, http=0):
         agent.counts_children = False
         started.append(agent)
         agent.wait_listening(found["ports"]["http"], DEADLINE)
+        if variant.rules:
+            # Before any sidecar is there to fetch the whole list again for each of them.
+            make_rules(api, variant.rules)
+            put(folder, files)
+            ask(http.client.HTTPConnection(api, timeout=60), "PUT", "/v1/agent/reload")
         roles = {"agent": agent}
         if not managed:
             for identifier in identifiers:
@@ -106,6 +114,36 @@ def start(name, program, site, variant, *, managed, old, http=0):
         for process in reversed(started):
             site.supervisor.stop(process)
         raise
+
+
+def put(folder, files):
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def ask(connection, method, path, body=None):
+    """The answer of an agent's API and its text; StartFailure with both when it is not 200."""
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        text = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise StartFailure(f"the agent's API, {method} {path}: {error}") from error
+    if answer.status != 200:
+        raise StartFailure(f"the agent's API, {method} {path}: {answer.status} {text[:200].decode(errors='replace')}")
+    return answer, text
+
+
+def make_rules(api, count):
+    """So many intentions about callers of `pub` that do not exist."""
+    connection = http.client.HTTPConnection(api, timeout=60)
+    try:
+        for number in range(count):
+            ask(connection, "POST", "/v1/connect/intentions", {
+                "SourceName": f"caller-{number}", "DestinationName": "pub", "SourceType": "consul",
+                "Action": "deny" if number % 2 else "allow"})
+    finally:
+        connection.close()
 
 
 def proxy_of(pid):
@@ -160,4 +198,4 @@ class Consul(Candidate):
         # The proxies that 1.2 starts look for their agent on its default port, whatever port it has.
         if is_listening(8500):
             raise StartFailure("consul: its managed proxies need their agent on port 8500, which is taken")
-        return start(self.name, self.binary(), site, *rest, managed=True, old=True, http=8500)
+        return start(self.name, self.binary(), site, *rest, managed=True, old=True, port=8500)

@@ -139,7 +139,7 @@ def bar_lines(data):
             if verdict["limit"] or verdict["least"]:
                 reached = f"{number(verdict['reached'], figure)} {FIGURES[figure][0]}"
             else:
-                reached = f"{verdict['reached']:.2f}x" + (f" {verdict['peer']}" if verdict["peer"] else "")
+                reached = f"{verdict['reached']:.3f}x" + (f" {verdict['peer']}" if verdict["peer"] else "")
             body.append([*bar_words(row, verdict), reached, "met" if verdict["met"] else "**missed**"])
     return ["## The bars", "", *table(["row", "bar", "reached", ""], body)] if body else []
 

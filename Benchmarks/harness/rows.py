@@ -76,7 +76,7 @@ def scaling(topology):
         yield Row(f"{topology}-scale-{count}", topology, "request",
                   f"Requests on 64 connections beside {count:,} idle tunnels",
                   {"connections": 64, "bytes": 64, "idle": count}, descriptors=2 * count + 512,
-                  repetitions=1 if count < 9000 else 2)
+                  repetitions=1)
     for workers in (2, "auto"):
         words = "two workers" if workers == 2 else "workers as each chooses"
         for name, measure, settings, title in (

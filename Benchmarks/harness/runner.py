@@ -271,7 +271,8 @@ class Runner:
         try:
             servers += [self.start_server(address) for address in self.others[:row.targets - 1]]
             deployment = candidate.start(self.site, row.topology,
-                                         Variant(resumed=row.resumed, workers=row.workers, targets=row.targets))
+                                         Variant(resumed=row.resumed, workers=row.workers, targets=row.targets,
+                                                 rules=row.settings.get("rules", 0)))
             if row.targets > 1:
                 # Health checks have their first rounds, so that every target is known to be there.
                 time.sleep(1.5)

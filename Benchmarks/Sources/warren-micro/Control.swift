@@ -7,6 +7,7 @@ extension Suite {
         if wants("http") { try http() }
         if wants("json") { try json() }
         if wants("intentions") { intentions() }
+        if wants("balance") { balance() }
     }
 
     private mutating func http() throws {
@@ -25,6 +26,35 @@ extension Suite {
                     }
                 } catch {
                     fault = error
+                }
+            }
+        }
+        if let fault { throw fault }
+        try answers()
+    }
+
+    /// What an agent answers, and a body in chunks.
+    private mutating func answers() throws {
+        let agent = Array(
+            ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nVary: Accept-Encoding\r\nX-Consul-Index: 118\r\n"
+                + "X-Consul-Knownleader: true\r\nX-Consul-Lastcontact: 0\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                + "Content-Length: 14\r\n\r\n[\n    \"dc1\"\n]\n").utf8)
+        var chunked = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+        for _ in 0..<64 { chunked += Array("1000\r\n".utf8) + [UInt8](repeating: 97, count: 4096) + Array("\r\n".utf8) }
+        chunked += Array("0\r\n\r\n".utf8)
+        var fault: MessageFault?
+        for (name, wire) in [("an agent's answer parsed", agent), ("64 chunks of 4 KiB parsed", chunked)] {
+            var parser = ResponseParser()
+            wire.withUnsafeBytes { bytes in
+                measure("http, \(name)", "answer", bytes: wire.count) { repetitions in
+                    do throws(MessageFault) {
+                        for _ in 0..<repetitions {
+                            var place = 0
+                            while place < bytes.count { keep(try parser.next(bytes, &place)) }
+                        }
+                    } catch {
+                        fault = error
+                    }
                 }
             }
         }
