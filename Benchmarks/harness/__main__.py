@@ -138,6 +138,8 @@ def carry_out(options):
     mode = "smoke" if options.smoke else "full" if options.full else "partial" if options.only else "short"
     if options.list:
         return show(rows, options, peers, mode)
+    if Path(options.out).exists() and not Path(options.out).is_dir():
+        raise Setup(f"--out {options.out}: is a file; want a directory")
     if options.warren and not Path(options.warren).exists():
         raise Setup(f"--warren {options.warren}: no such file")
     if not options.no_build and not options.warren:

@@ -100,6 +100,7 @@ class Trouble(unittest.TestCase):
                                 (("--peers", "squid"), "--peers squid: unknown"),
                                 (("--seconds", "0"), "--seconds 0.0: must be more than 0"),
                                 (("--hold", "nonsense"), "--hold nonsense: no such row"),
+                                (("--out", __file__), "is a file; want a directory"),
                                 (("--warren", "/no/such"), "--warren /no/such: no such file")):
             run = self.start(27600, *words)
             said = run.stderr.read()
