@@ -23,6 +23,8 @@ let package = Package(
     name: "warren",
     products: [
         .executable(name: "warren", targets: ["warren"]),
+        // For programs that take part in the mesh without a sidecar.
+        .library(name: "WarrenConnect", targets: ["WarrenConnect"]),
         // For Benchmarks/, a package of its own, which drives the engine's modules from outside.
         .library(
             name: "WarrenEngine",
@@ -66,6 +68,11 @@ let package = Package(
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
         proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Mesh", "Proxy", "TLS"]),
+        room("WarrenConnect", ["Sidecar", "Reactor", "Kernel", "Log"]),
+        proof(of: "WarrenConnect", ["Kernel", "Reactor"]),
+        .executableTarget(
+            name: "native", dependencies: ["WarrenConnect", "Reactor", "Kernel"], path: "Examples/native",
+            swiftSettings: house),
         .target(
             name: "TLSProof", dependencies: ["CWarren"], path: "Tests/TLSProof",
             cSettings: [

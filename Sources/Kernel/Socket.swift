@@ -76,6 +76,23 @@ public enum Socket {
         return socket
     }
 
+    /// Lets a listener hand over clients that have not sent anything (TCP_DEFER_ACCEPT off, tcp(7)).
+    public static func stopDeferring(_ listener: Int32) {
+        _ = warren_set_option(listener, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, 0)
+    }
+
+    /// Throws EADDRINUSE when somebody listens on a TCP address, even one who would share the port (bind(2)): a socket
+    /// without SO_REUSEPORT shares with no listener.
+    public static func probe(_ address: SocketAddress) throws(Errno) {
+        let socket = Descriptor(owning: try checked(warren_socket(address.family, Int32(SOCK_STREAM.rawValue))))
+        var storage = address.storage
+        try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1))
+        if address.family == AF_INET6 {
+            try checked(warren_set_option(socket.raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1))
+        }
+        try checked(warren_bind(socket.raw, &storage, address.length))
+    }
+
     private static func removeDeadPath(_ address: SocketAddress) throws(Errno) {
         var status = stat()
         guard lstat(address.host, &status) == 0 else {

@@ -67,6 +67,9 @@ public struct SocketAddress: Sendable, Equatable, Hashable, CustomStringConverti
     /// Whether this is a path and not an internet address.
     public var isUnix: Bool { family == AF_UNIX }
 
+    /// Whether this is an IPv4 address.
+    public var isIPv4: Bool { family == AF_INET }
+
     /// The port of an internet address, 0 for a path; setting it on a path does nothing.
     public var port: UInt16 {
         get {

@@ -8,6 +8,8 @@ struct Connection: ~Copyable {
     enum Phase: UInt8 {
         /// The client's TLS handshake.
         case handshakingFront
+        /// The client is verified, and whether it may connect is being asked for.
+        case deciding
         /// A fault keeps the target from being dialled.
         case delayed
         /// A fault has taken the target away; the client is not told.
@@ -57,8 +59,18 @@ struct Connection: ~Copyable {
     var phase = Phase.dialling
     /// Whether the loop's ready list holds this connection.
     var isQueued = false
+    /// Two facts in one byte, since half a kilobyte is what a connection may have.
+    var marks: UInt8 = 0
     /// Whether the half-close deadline has taken the idle deadline's place.
-    var isHalfClosed = false
+    var isHalfClosed: Bool {
+        get { marks & 1 != 0 }
+        set { marks = newValue ? marks | 1 : marks & ~1 }
+    }
+    /// Whether it was counted as a tunnel that goes on although its peer is no longer admitted.
+    var isKept: Bool {
+        get { marks & 2 != 0 }
+        set { marks = newValue ? marks | 2 : marks & ~2 }
+    }
     /// Whether the route's circuit breaker counts this connection, and as what.
     var gate = GateState.outside
     /// Why the present target was chosen.

@@ -48,6 +48,7 @@ extension DataLoop {
                 tunnel: Tunnel(front: Leg(number, isUnix: address.isUnix)), route: route.id, acceptedAt: loop.now,
                 lastActivity: loop.now, client: PeerAddress(address)))
         counters.count(.accepted)
+        route.live += 1
         let connection = connections.pointer(slot)!
         do throws(Errno) {
             try loop.register(number, Token(kind: Kind.front, slot: slot))
@@ -130,6 +131,31 @@ extension DataLoop {
             log.error("cannot watch a listener", .text("listener", bound.name), .text("error", error.description))
             _ = listeners.remove(id)
         }
+    }
+
+    /// Lets a route's listeners go in two steps. Clients whose first bytes are awaited (TCP_DEFER_ACCEPT) stand in no queue
+    /// yet, and closing would reset them: so nobody is deferred from here on, and a moment later the queues are served to
+    /// their ends and closed.
+    func retireListeners(of route: UInt16) {
+        var isOpen = false
+        for id in listeners.slots() {
+            guard let listener = listeners.pointer(id), listener.pointee.route == route else { continue }
+            isOpen = true
+            if listener.pointee.path == nil { Socket.stopDeferring(listener.pointee.socket.raw) }
+            _ = loop.timers.arm(at: loop.now + .milliseconds(500), Token(kind: Kind.retireTimer, slot: id).raw)
+        }
+        if !isOpen { finishRemoval(of: route) }
+    }
+
+    func retire(_ id: SlotID) {
+        guard let route = listeners.pointer(id)?.pointee.route else { return }
+        closeListeners(of: route)
+        finishRemoval(of: route)
+    }
+
+    private func finishRemoval(of route: UInt16) {
+        routes[Int(route)]?.isRemoved = true
+        forgetIfEmpty(route)
     }
 
     /// Stops listening, on one route or on all. Who already stands in the kernel's queue is still served: closing would

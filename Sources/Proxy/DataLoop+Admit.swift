@@ -39,18 +39,29 @@ extension DataLoop {
             end(slot, .tls(.front, .noCertificate))
             return
         }
+        connection.pointee.peer = peers.join(facts)
         switch route.admission.judge(facts) {
-        case .allowed:
-            connection.pointee.peer = peers.join(facts)
-            enter(slot, connection)
-        case .refused(let rule):
-            counters.count(.refused)
-            log.info(
-                "client refused", .text("route", route.name), .text("client", connection.pointee.client.description),
-                .text("peer", facts.uri ?? facts.commonName), .text("serial", facts.serial), .text("rule", rule))
-            connection.pointee.tunnel.front.refuse(.accessDenied, &resources)
-            linger(slot, connection, .refused(.front))
+        case .allowed: enter(slot, connection)
+        case .refused(let rule): refuse(slot, connection, rule: rule)
+        case .undecided:
+            // The handshake's deadline stays armed.
+            connection.pointee.phase = .deciding
+            notices(.undecided(RouteID(number: route.id), facts))
         }
+    }
+
+    /// Tells a verified client that it may not connect.
+    func refuse(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, rule: String) {
+        let facts = peers[connection.pointee.peer]
+        counters.count(.refused)
+        counters.tally(rule, .refused)
+        log.info(
+            "client refused", .text("route", route(of: connection).name),
+            .text("client", connection.pointee.client.description),
+            .text("peer", facts?.uri ?? facts?.commonName ?? "?"), .text("serial", facts?.serial ?? "?"),
+            .text("rule", rule))
+        connection.pointee.tunnel.front.refuse(.accessDenied, &resources)
+        linger(slot, connection, .refused(.front))
     }
 
     /// Lets an alert reach the client: says that we are done, and reads until he is, for a second at the most.
@@ -64,50 +75,5 @@ extension DataLoop {
 
     func goOnLingering(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         if connection.pointee.tunnel.front.discardInput(&resources) { end(slot, connection.pointee.lastEnding) }
-    }
-
-    /// Judges every live tunnel of a route by its new rules, each peer once.
-    func judgeLiveTunnels(of route: RouteState) {
-        guard route.front != nil, route.enforcement != .keep else { return }
-        var verdicts: [Admission.Verdict?] = .init(repeating: nil, count: peers.places)
-        for slot in connections.slots() {
-            guard let connection = connections.pointer(slot), connection.pointee.route == route.id,
-                let facts = peers[connection.pointee.peer]
-            else { continue }
-            let index = Int(connection.pointee.peer)
-            let verdict = verdicts[index] ?? route.admission.judge(facts)
-            verdicts[index] = verdict
-            switch verdict {
-            case .allowed: pardon(slot, connection)
-            case .refused(let rule): enforce(slot, connection, route, facts, rule)
-            }
-        }
-    }
-
-    private func pardon(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
-        guard connection.pointee.cutAt != .max else { return }
-        connection.pointee.cutAt = .max
-        if connection.pointee.phase == .relaying { rearm(slot, connection) }
-    }
-
-    private func enforce(
-        _ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, _ route: RouteState, _ facts: PeerFacts,
-        _ rule: String
-    ) {
-        guard connection.pointee.cutAt == .max else { return }
-        let word: String
-        if case .drain(let grace) = route.enforcement, connection.pointee.phase == .relaying {
-            word = "live tunnel no longer admitted, draining"
-            connection.pointee.cutAt = loop.now + grace
-            rearm(slot, connection)
-        } else {
-            word = "live tunnel cut"
-        }
-        log.info(
-            word, .text("route", route.name), .text("client", connection.pointee.client.description),
-            .text("peer", facts.uri ?? facts.commonName), .text("serial", facts.serial), .text("rule", rule))
-        guard connection.pointee.cutAt == .max else { return }
-        counters.count(.cut)
-        end(slot, .refused(.front))
     }
 }

@@ -9,9 +9,7 @@ extension DataLoop {
         switch order {
         case .add(let id, let route, let gate, let bound): add(id, route, gate, bound)
         case .change(let id, let route): change(id, route)
-        case .remove(let id):
-            closeListeners(of: id)
-            routes[Int(id)]?.isRemoved = true
+        case .remove(let id): retireListeners(of: id)
         case .drain(let deadline):
             guard !isDraining else { return }
             isDraining = true
@@ -46,13 +44,21 @@ extension DataLoop {
     }
 
     private func change(_ id: UInt16, _ route: Route) {
-        guard let state = routes[Int(id)], !state.isRemoved else { return }
+        // Also a removed one: rules go on reaching its tunnels until the last has ended.
+        guard let state = routes[Int(id)] else { return }
         do throws(TLSFault) {
             if try state.change(to: route, engine: engine, random: &random) { judgeLiveTunnels(of: state) }
             adoptConditions(id, route.settings)
         } catch {
             notices(.refused(worker: worker, route: route.name, error))
         }
+    }
+
+    /// Drops a removed route with its last connection, and says so.
+    func forgetIfEmpty(_ id: UInt16) {
+        guard let state = routes[Int(id)], state.isRemoved, state.live == 0 else { return }
+        routes[Int(id)] = nil
+        notices(.emptied(RouteID(number: id), worker: worker))
     }
 
     /// Ends the loop when draining has come to its end.

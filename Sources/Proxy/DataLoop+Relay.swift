@@ -20,7 +20,7 @@ extension DataLoop {
         case .handshakingFront: handshakeFront(slot, connection)
         case .dialling where side == .back: dialEvent(slot, connection, readiness)
         case .handshakingBack where side == .back: handshakeBack(slot, connection)
-        case .delayed, .dialling, .handshakingBack:
+        case .deciding, .delayed, .dialling, .handshakingBack:
             // The client is gone for good; a half-close (RDHUP alone) still wants its answer.
             // A unix socket hangs up when its peer closes in order, and what he wrote before is still to be delivered.
             let isGone = readiness.contains(.hangup) && !connection.pointee.client.isUnix
@@ -94,6 +94,8 @@ extension DataLoop {
         _ = connection.tunnel.back.release()
         leaveTarget(&connection, ending)
         if connection.peer >= 0 { peers.leave(connection.peer) }
+        routes[Int(connection.route)]!.live -= 1
+        forgetIfEmpty(connection.route)
     }
 
     private func reset(_ descriptor: Int32) {

@@ -45,6 +45,7 @@ extension DataLoop {
         connection.pointee.timer = .none
         switch connection.pointee.phase {
         case .handshakingFront: end(slot, .handshakeTimeout(.front))
+        case .deciding: refuse(slot, connection, rule: "no decision within the handshake's deadline")
         case .dialling: tryNextTarget(slot, connection, .unreachable(.timedOut), "\(Errno.timedOut)")
         case .handshakingBack:
             tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")

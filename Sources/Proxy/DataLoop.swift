@@ -19,6 +19,7 @@ final class DataLoop {
         static let meterTimer: UInt8 = 6
         static let shadow: UInt8 = 7
         static let shadowTimer: UInt8 = 8
+        static let retireTimer: UInt8 = 9
     }
 
     let worker: Int
@@ -133,6 +134,7 @@ extension DataLoop: LoopHandler {
         case Kind.timer: timerFired(token.slot)
         case Kind.meterTimer: meterTimerFired(Shaper.Meter(token.slot.index))
         case Kind.shadowTimer: shadowTimerFired(token.slot)
+        case Kind.retireTimer: retire(token.slot)
         // The drain's deadline: `turnEnds` looks at the clock.
         default: break
         }

@@ -24,15 +24,20 @@ public final class DataPlane {
     private let workers: [Mailbox<Order>]
     /// What each route's loops were told last, and what they share of it.
     private var served: [(route: Route, gate: SharedGate)] = []
+    private let sharesPorts: Bool
+    /// Ports that are or were our own: on them another listener of ours is no stranger.
+    private var ownPorts: Set<UInt16> = []
 
     /// How many loops there are.
     public var workerCount: Int { workers.count }
 
-    /// Starts `count` loops without routes. `notices` is called on their threads.
+    /// Starts `count` loops without routes. `notices` is called on their threads. With `sharesPorts` a route may be added
+    /// on the port of one that is removed only then, so that nobody is turned away in between.
     public init(
-        settings: LoopSettings, workers count: Int, log: Logger, accessLog: Logger? = nil,
+        settings: LoopSettings, workers count: Int, sharesPorts: Bool = false, log: Logger, accessLog: Logger? = nil,
         notices: @escaping @Sendable (Notice) -> Void
     ) throws(StartFailure) {
+        self.sharesPorts = sharesPorts || count > 1
         do throws(Errno) {
             var boxes: [Mailbox<Order>] = []
             for _ in 0..<count { boxes.append(try Mailbox()) }
@@ -70,6 +75,7 @@ public final class DataPlane {
         var bound: [[BoundListener]] = .init(repeating: [], count: workers.count)
         var addresses = addresses
         do throws(StartFailure) {
+            for address in addresses { try claim(address) }
             for worker in workers.indices {
                 for index in addresses.indices {
                     // A unix path has no SO_REUSEPORT: its one listener serves on the first loop.
@@ -88,6 +94,7 @@ public final class DataPlane {
             }
             throw error
         }
+        for address in addresses where !address.isUnix { ownPorts.insert(address.port) }
         let id = UInt16(served.count)
         let gate = SharedGate(route.plan, now: Clock.monotonic)
         served.append((route, gate))
@@ -95,9 +102,19 @@ public final class DataPlane {
         return (RouteID(number: id), addresses)
     }
 
+    /// Makes sure that no other process listens on `address`: with SO_REUSEPORT the kernel would share it out to both.
+    private func claim(_ address: SocketAddress) throws(StartFailure) {
+        guard sharesPorts, !address.isUnix, address.port != 0, !ownPorts.contains(address.port) else { return }
+        do throws(Errno) {
+            try Socket.probe(address)
+        } catch {
+            throw StartFailure(subject: address.description, error: error)
+        }
+    }
+
     private func bind(_ address: SocketAddress, clientSpeaksFirst: Bool) throws(StartFailure) -> BoundListener {
         do throws(Errno) {
-            let options = Socket.ListenOptions(sharesPort: workers.count > 1, waitsForData: clientSpeaksFirst)
+            let options = Socket.ListenOptions(sharesPort: sharesPorts, waitsForData: clientSpeaksFirst)
             return BoundListener(
                 descriptor: try Socket.listen(on: address, options).release(), name: address.description,
                 path: address.isUnix ? address.host : nil)

@@ -27,6 +27,10 @@ public enum Notice: Sendable {
     /// line for each live tunnel if asked for.
     case report(
         UInt64, worker: Int, ProxyCounters, LoopCounters, recordProtection: String, tunnels: [String])
+    /// Nothing is left of a removed route on this loop: its rules need not be told any more.
+    case emptied(RouteID, worker: Int)
+    /// Admission could not decide about this peer; its connection waits.
+    case undecided(RouteID, PeerFacts)
     /// A route's certificates could not be used; the loop goes on with what it had.
     case refused(worker: Int, route: String, TLSFault)
 }

@@ -46,8 +46,12 @@ public struct ProxyCounters: Sendable, Equatable {
         case targetMismatches
         /// Clients that were verified and not admitted.
         case refused
-        /// Live tunnels cut because their peer is no longer admitted.
+        /// Live tunnels cut because their peer is no longer admitted, at once or at the end of their grace.
         case cut
+        /// Live tunnels that were given a grace because their peer is no longer admitted.
+        case drained
+        /// Live tunnels that go on although their peer is no longer admitted, as configured.
+        case kept
         /// Tunnels ended by a timeout: handshake, connect, idle or half-close.
         case timeouts
         /// Tunnels ended by a reset or an error of either side.
@@ -77,6 +81,8 @@ public struct ProxyCounters: Sendable, Equatable {
     private var values = [UInt64](repeating: 0, count: Row.allCases.count)
     private var clientFaults = [UInt64](repeating: 0, count: 32)
     private var targetFaults = [UInt64](repeating: 0, count: 32)
+    /// What admission's rules did, by their names.
+    public private(set) var rules: [String: RuleTally] = [:]
 
     /// Nothing done yet.
     public init() {}
@@ -95,6 +101,13 @@ public struct ProxyCounters: Sendable, Equatable {
 
     /// Adds one TLS failure of a target.
     mutating func targetFailed(_ reason: TLSFault.Reason) { targetFaults[Int(reason.rawValue) & 31] &+= 1 }
+
+    /// Adds one to what a rule did.
+    mutating func tally(_ rule: String, _ deed: RuleTally.Deed) {
+        // Names may hold what a peer's certificate says: past a bound they share a line.
+        let name = rules[rule] != nil || rules.count < 1000 ? rule : "others"
+        rules[name, default: RuleTally()].count(deed)
+    }
 
     /// Names and values in the order reports show them; of TLS failures only the kinds that happened.
     public var rows: [(name: String, value: UInt64)] {
@@ -122,6 +135,7 @@ public struct ProxyCounters: Sendable, Equatable {
             sum.clientFaults[index] &+= other.clientFaults[index]
             sum.targetFaults[index] &+= other.targetFaults[index]
         }
+        sum.rules.merge(other.rules, uniquingKeysWith: +)
         return sum
     }
 }

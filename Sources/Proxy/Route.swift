@@ -95,6 +95,9 @@ public struct Admission: Sendable {
         case allowed(by: String)
         /// May not; the rule's name.
         case refused(by: String)
+        /// Not known yet: the connection waits for rules of a later generation, at most until its handshake's deadline,
+        /// and `Notice.undecided` asks for them.
+        case undecided
     }
 
     /// Live tunnels are judged anew when this number changes.

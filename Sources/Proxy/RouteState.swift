@@ -32,6 +32,8 @@ final class RouteState {
     let gate: SharedGate
     /// Accepts no more; kept while connections live on it.
     var isRemoved = false
+    /// Connections in the loop's slab that are this route's.
+    var live = 0
 
     init(
         id: UInt16, _ route: Route, gate: SharedGate, engine: TLSEngine, random: inout SplitMix64
@@ -49,7 +51,7 @@ final class RouteState {
     /// Takes a new version of the route over, whole or not at all. True when live tunnels must be judged anew.
     func change(to route: Route, engine: TLSEngine, random: inout SplitMix64) throws(TLSFault) -> Bool {
         try build(route, engine)
-        let mustJudge = admission.generation != route.admission.generation
+        let mustJudge = admission.generation != route.admission.generation || enforcement != route.enforcement
         name = route.name
         settings = route.settings
         admission = route.admission

@@ -32,9 +32,10 @@ final class AgentConnection {
 
     @discardableResult
     func put(
-        _ path: String, _ value: Value? = nil, _ done: @escaping (Result<Response, ClientFault>) -> Void
+        _ path: String, _ value: Value? = nil, timeout: Nanoseconds = .seconds(10),
+        _ done: @escaping (Result<Response, ClientFault>) -> Void
     ) -> ClientCall {
-        send("PUT", path, body: value?.bytes() ?? [], timeout: .seconds(10), done)
+        send("PUT", path, body: value?.bytes() ?? [], timeout: timeout, done)
     }
 
     @discardableResult

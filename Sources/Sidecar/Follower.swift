@@ -22,6 +22,8 @@ final class Follower {
     enum Answer {
         /// A new version.
         case changed(Response)
+        /// The version that is known already: the agent is well, and there is nothing to do.
+        case same
         /// A refusal (a status other than 200): 403, 404 and the like.
         case refused(status: Int, text: String)
         /// No answer.
@@ -89,7 +91,10 @@ final class Follower {
     }
 
     private func tell(_ response: Response) {
-        guard response.body != lastBody else { return }
+        guard response.body != lastBody else {
+            take(.same)
+            return
+        }
         lastBody = response.body
         take(.changed(response))
     }

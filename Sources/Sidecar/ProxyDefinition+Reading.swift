@@ -25,6 +25,7 @@ extension ProxyDefinition {
             definition.upstreams.append(
                 try upstream(Config(entry, path: "Config.upstreams[\(index)]"), settings: nil, keys: .snake))
         }
+        try definition.checkListeners()
         return definition
     }
 
@@ -63,6 +64,7 @@ extension ProxyDefinition {
                     Config(entry, path: path), settings: Config(entry["Config"] ?? .null, path: path + ".Config"),
                     keys: .camel))
         }
+        try definition.checkListeners()
         return definition
     }
 
@@ -82,6 +84,17 @@ extension ProxyDefinition {
             throw DefinitionError("\(entry.path).\(portKey) must be a port from 1 to 65535")
         }
         let type = try entry.text(key("destination_type", "DestinationType")) ?? ""
+        guard ["", "service", "prepared_query"].contains(type) else {
+            throw DefinitionError(
+                "\(entry.path).\(key("destination_type", "DestinationType")) is \"\(type)\": want service or prepared_query"
+            )
+        }
+        let namespaceKey = key("destination_namespace", "DestinationNamespace")
+        let namespace = try entry.text(namespaceKey) ?? ""
+        guard ["", "default"].contains(namespace) else {
+            throw DefinitionError(
+                "\(entry.path).\(namespaceKey) is \"\(namespace)\": only the namespace \"default\" can be reached")
+        }
         let address = try entry.text(key("local_bind_address", "LocalBindAddress")) ?? ""
         let olderDatacenter = try entry.text("destination_datacenter")
         let datacenter = try entry.text(key("datacenter", "Datacenter")) ?? olderDatacenter
@@ -92,7 +105,7 @@ extension ProxyDefinition {
         let values = settings ?? Config(entry.value["config"] ?? .null, path: entry.path + ".config")
         for source in [entry, values] {
             upstream.settings.connectTimeout =
-                try source.milliseconds("connect_timeout_ms") ?? upstream.settings.connectTimeout
+                try source.positiveMilliseconds("connect_timeout_ms") ?? upstream.settings.connectTimeout
             upstream.settings.idleTimeout = try source.milliseconds("idle_timeout_ms") ?? upstream.settings.idleTimeout
             upstream.settings.halfCloseTimeout =
                 try source.milliseconds("half_close_timeout_ms") ?? upstream.settings.halfCloseTimeout
@@ -103,8 +116,8 @@ extension ProxyDefinition {
 
     private static func inboundSettings(_ config: Config) throws(DefinitionError) -> RouteSettings {
         var settings = RouteSettings.inbound
-        settings.connectTimeout = try config.milliseconds("local_connect_timeout_ms") ?? settings.connectTimeout
-        settings.handshakeTimeout = try config.milliseconds("handshake_timeout_ms") ?? settings.handshakeTimeout
+        settings.connectTimeout = try config.positiveMilliseconds("local_connect_timeout_ms") ?? settings.connectTimeout
+        settings.handshakeTimeout = try config.positiveMilliseconds("handshake_timeout_ms") ?? settings.handshakeTimeout
         settings.idleTimeout = try config.milliseconds("idle_timeout_ms") ?? settings.idleTimeout
         settings.halfCloseTimeout = try config.milliseconds("half_close_timeout_ms") ?? settings.halfCloseTimeout
         try settings.readConditions(config)
@@ -168,6 +181,12 @@ struct Config {
             throw DefinitionError("\(path).\(key) is \(number): want milliseconds, 0 or more")
         }
         return .milliseconds(UInt64(number))
+    }
+
+    /// A duration that must not be none: 0 stands for the default, as where Consul's configuration leaves it out.
+    func positiveMilliseconds(_ key: String) throws(DefinitionError) -> Nanoseconds? {
+        guard let duration = try milliseconds(key), duration > 0 else { return nil }
+        return duration
     }
 
     private func mismatch(_ key: String, _ want: String, _ have: Value) -> DefinitionError {

@@ -30,6 +30,20 @@ public struct ProxyDefinition: Sendable, Equatable {
         self.enforcement = enforcement
         self.upstreams = upstreams
     }
+
+    /// Every name that must have an address.
+    var names: [EndpointName] { [listen, application].compactMap(\.self) + upstreams.map(\.listen) }
+
+    /// Two listeners cannot have one address.
+    func checkListeners() throws(DefinitionError) {
+        var taken: [EndpointName: String] = [:]
+        if let listen { taken[listen] = "the public listener" }
+        for upstream in upstreams {
+            if let other = taken.updateValue("upstream \(upstream.name)", forKey: upstream.listen) {
+                throw DefinitionError("\(other) and upstream \(upstream.name) both listen on \(upstream.listen)")
+            }
+        }
+    }
 }
 
 /// A service to dial and the local port that stands for it.

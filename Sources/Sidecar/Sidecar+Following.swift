@@ -9,49 +9,63 @@ import Reactor
 
 /// What the sidecar asks the agent for, and what it makes of the answers.
 extension Sidecar {
-    /// Follows our definition: the later form first (1.3 and up), 1.2's where the agent does not know that one.
-    func followDefinition() {
-        guard let proxyID else { return }
-        let id = PercentCoding.encodePath(proxyID)
-        follow("definition", "/v1/agent/service/\(id)", .hash) { [weak self] answer in
-            self?.definitionAnswered(answer, read: ProxyDefinition.sidecar)
-        }
+    /// The two paths under which agents have a proxy's definition.
+    enum DefinitionForm {
+        /// `agent/service/:id`, 1.3 and later.
+        case sidecar
+        /// `agent/connect/proxy/:id`, 1.2 to 1.5.
+        case managed
+
+        var other: DefinitionForm { self == .sidecar ? .managed : .sidecar }
     }
 
-    private func definitionAnswered(
-        _ answer: Follower.Answer, read: (Value) throws(DefinitionError) -> ProxyDefinition
-    ) {
+    /// Follows our definition, in the later form first. An agent that does not know it in one form may know it in the
+    /// other, or know it soon: the forms are asked for in turn, with growing pauses.
+    func followDefinition(_ form: DefinitionForm = .sidecar) {
+        guard let proxyID, !isDraining else { return }
+        let id = PercentCoding.encodePath(proxyID)
+        let path = form == .sidecar ? "/v1/agent/service/\(id)" : "/v1/agent/connect/proxy/\(id)"
+        follow("definition", path, .hash) { [weak self] answer in self?.definitionAnswered(answer, form) }
+    }
+
+    private func definitionAnswered(_ answer: Follower.Answer, _ form: DefinitionForm) {
         switch answer {
         case .changed(let response):
+            agentAnswered()
+            unknownAnswers = 0
             do throws(DefinitionError) {
                 let value = try AgentAnswers.parse(response)
                 if value["Connect"]?["Proxy"] != nil || value["TargetServiceName"] != nil {
                     take(try ProxyDefinition.managed(value))
                 } else {
-                    take(try read(value))
+                    take(try ProxyDefinition.sidecar(value))
                 }
             } catch {
                 log.error(
                     "the agent's definition of this proxy cannot be served, the last one stays",
                     .text("error", "\(error)"))
             }
-        case .refused(404, let text) where definition == nil && followers["managed definition"] == nil:
-            // 1.2 has no such path (an empty 404), and keeps managed proxies under another; 1.3 to 1.5 know both.
-            log.debug("not a sidecar service, asking for a managed proxy", .text("answer", text))
-            followManagedDefinition()
+        case .same: agentAnswered()
+        case .refused(404, let text): definitionIsUnknown(form, text)
         case .refused(let status, let text):
             log.warn("the agent refuses this proxy's definition", .number("status", status), .text("answer", text))
         case .unreachable(let fault): agentIsAway(fault)
         }
     }
 
-    private func followManagedDefinition() {
-        guard let proxyID else { return }
+    private func definitionIsUnknown(_ form: DefinitionForm, _ text: String) {
         followers.removeValue(forKey: "definition")?.cancel()
-        let id = PercentCoding.encodePath(proxyID)
-        follow("managed definition", "/v1/agent/connect/proxy/\(id)", .hash) { [weak self] answer in
-            self?.definitionAnswered(answer, read: ProxyDefinition.managed)
+        unknownAnswers += 1
+        if unknownAnswers == 2 {
+            log.warn(
+                definition == nil
+                    ? "the agent does not know this proxy yet: asking until it does"
+                    : "the agent does not know this proxy any more: the last definition stays",
+                .text("id", proxyID ?? ""), .text("answer", text))
         }
+        // At once after the first, then 0.25 s … 4 s: a registration that is about to come is soon seen.
+        let delay: Nanoseconds = unknownAnswers == 1 ? 0 : .milliseconds(250) << min(UInt64(unknownAnswers) - 2, 4)
+        loop.schedule(after: delay) { [weak self] in self?.followDefinition(form.other) }
     }
 
     /// `-sidecar-for`: the one proxy service whose destination is that service's id.
@@ -72,11 +86,12 @@ extension Sidecar {
                     followDefinition()
                     return
                 }
-                let reason =
+                onFailure(
                     found.isEmpty
-                    ? "No sidecar proxy registered for \(service)"
-                    : "More than one sidecar proxy registered for \(service): start one with -proxy-id, of \(found.joined(separator: ", "))"
-                log.error(reason)
+                        ? "No sidecar proxy registered for \(service)"
+                        : "More than one sidecar proxy registered for \(service): start one with -proxy-id, of "
+                            + found.sorted().joined(separator: ", "))
+                return
             case .success(let response):
                 log.warn("the agent refuses its list of services", .number("status", response.status))
             case .failure(let fault): agentIsAway(fault)
@@ -131,8 +146,14 @@ extension Sidecar {
     }
 
     private func intentionsAnswered(_ answer: Follower.Answer, _ service: String) {
+        if case .refused(403, let text) = answer {
+            askForEachCaller(service, text)
+            return
+        }
         read(answer, "intentions") { response throws(DefinitionError) in
             rules = try AgentAnswers.intentions(response, of: service)
+            authorizer?.cancel()
+            authorizer = nil
             admissionGeneration += 1
             log.info("intentions received", .number("rules", rules?.count ?? 0))
             if let policy = response.headers["X-Consul-Default-Acl-Policy"] {
@@ -141,6 +162,23 @@ extension Sidecar {
                 askForDefault(service)
             }
         }
+    }
+
+    /// Our token may not read intentions: the agent decides about each caller then, as it does for Consul's own proxy. The
+    /// follower goes on asking, so that a token that is given the right later is noticed.
+    private func askForEachCaller(_ service: String, _ text: String) {
+        guard authorizer == nil else { return }
+        log.warn(
+            "the token cannot read intentions, so the agent is asked about each caller: give it service:write on the "
+                + "service, or intentions:read", .text("service", service), .text("answer", text))
+        rules = nil
+        fallback = nil
+        admissionGeneration += 1
+        authorizer = Authorizer(agent, service: service, log: log) { [weak self] in
+            self?.admissionGeneration += 1
+            self?.publish()
+        }
+        publish()
     }
 
     /// Agents before 1.9 do not say what holds without an intention. An identity that no rule can name finds out.
@@ -189,25 +227,10 @@ extension Sidecar {
                 return
             }
             publish()
+        case .same: agentAnswered()
         case .refused(let status, let text):
             log.warn("the agent refuses its \(what)", .number("status", status), .text("answer", text))
         case .unreachable(let fault): agentIsAway(fault)
         }
-    }
-
-    func agentAnswered() {
-        lastAnswer = loop.now
-        guard isAgentAway else { return }
-        isAgentAway = false
-        hasReportedListening = false
-        log.info("the agent answers again", .text("agent", agent.name))
-    }
-
-    func agentIsAway(_ fault: ClientFault) {
-        guard !isAgentAway, !isDraining else { return }
-        isAgentAway = true
-        log.warn(
-            "the agent does not answer: what is known stays in force", .text("agent", agent.name),
-            .text("error", fault.description))
     }
 }

@@ -10,14 +10,19 @@ import TLS
 /// From facts to routes.
 extension Sidecar {
     /// Makes the data plane serve what is known now. Cheap to call: what has not changed is told again and changes nothing.
+    ///
+    /// While it drains nothing new is served, but rules still reach the tunnels that live.
     func publish() {
-        guard !isDraining, let definition, let roots, let leaf else { return }
+        guard let definition, let roots, let leaf else { return }
         let identity = TLSIdentity(chain: leaf.chain, key: leaf.key)
         let material = TLSMaterial(
             identity: identity, trust: TLSTrust(roots: roots.pem), tickets: tickets, generation: materialGeneration)
         guard isUsable(material) else { return }
+        names.keep(only: Set(definition.names))
         publishPublic(definition, roots, material)
+        guard !isDraining else { return }
         publishUpstreams(definition, material)
+        tellAwaited()
     }
 
     /// Whether loops can build contexts from this; found out here once, so that none of them is left half-way.
@@ -34,61 +39,96 @@ extension Sidecar {
     }
 
     private func publishPublic(_ definition: ProxyDefinition, _ roots: AgentAnswers.Roots, _ material: TLSMaterial) {
-        guard let listen = definition.listen, let application = definition.application else {
-            if let route = publicRoute { plane.remove(route.id) }
-            publicRoute = nil
+        // Fail closed: who may connect must be known before anybody can.
+        guard let admission = admission(definition, roots) else { return }
+        func route(_ targets: [Target]) -> Route {
+            Route(
+                name: "public", front: material, admission: admission, enforcement: definition.enforcement,
+                targets: targets, settings: definition.inbound)
+        }
+        // The tunnels of a listener that has moved or gone are judged by the same rules as those of the present one.
+        for id in retired.keys { plane.change(id, to: route([])) }
+        guard !isDraining, let listen = definition.listen, let application = definition.application else {
+            if let published = publicRoute {
+                plane.change(published.id, to: route(published.targets))
+                if !isDraining { retire(published.id) }
+            }
+            if !isDraining { publicRoute = nil }
             return
         }
-        // Fail closed: who may connect must be known before anybody can.
-        guard let rules, let fallback else { return }
-        let set = IntentionSet(
-            destination: definition.service, rules: rules, trustDomain: roots.trustDomain, fallback: fallback)
-        resolve(application) { [self] targets in
-            let route = Route(
-                name: "public", front: material, admission: Gate.admission(set, generation: admissionGeneration),
-                enforcement: definition.enforcement, targets: targets, settings: definition.inbound)
-            if let published = publicRoute, published.address == listen {
-                plane.change(published.id, to: route)
-            } else {
-                // The new address first, then the old one goes: a moved listener is never away.
-                let old = publicRoute
-                publicRoute = open(route, on: listen)
-                if publicRoute != nil, let old { plane.remove(old.id) }
-                if publicRoute == nil { publicRoute = old }
-            }
-            if publicRoute?.address == listen { reportListening() }
+        let addresses = names.addresses(of: application)
+        let targets = addresses?.map { Target($0, name: application.targetName($0)) } ?? publicRoute?.targets
+        if let published = publicRoute {
+            plane.change(published.id, to: route(targets ?? []))
+            publicRoute?.targets = targets ?? []
         }
+        guard let targets, publicRoute?.address != listen, let opened = open(route(targets), on: listen) else { return }
+        // The new address first, then the old one goes: a moved listener is never away.
+        if let old = publicRoute { retire(old.id) }
+        publicRoute = PublishedRoute(id: opened, address: listen, targets: targets)
+        hasReportedListening = false
+        reportListening()
+        onPublicListener?()
+        onPublicListener = nil
     }
 
+    /// Who may connect; `nil` while that is not known.
+    private func admission(_ definition: ProxyDefinition, _ roots: AgentAnswers.Roots) -> Admission? {
+        if let authorizer { return authorizer.admission(generation: admissionGeneration) }
+        guard let rules, let fallback else { return nil }
+        let set = IntentionSet(
+            destination: definition.service, rules: rules, trustDomain: roots.trustDomain, fallback: fallback)
+        return Gate.admission(set, generation: admissionGeneration)
+    }
+
+    /// Lets a public listener go a second after its successor is there: by then callers have heard where that is.
+    private func retire(_ id: RouteID) {
+        retired[id] = plane.workerCount
+        loop.schedule(after: .seconds(1)) { [weak self] in self?.plane.remove(id) }
+    }
+
+    /// A loop has nothing left of a removed route.
+    func emptied(_ id: RouteID) {
+        guard let workers = retired[id] else { return }
+        retired[id] = workers > 1 ? workers - 1 : nil
+    }
+
+    /// A listener belongs to its address: an edited destination takes it over together with its clients' queue, and until
+    /// the new destination's instances are known the old one's go on.
     private func publishUpstreams(_ definition: ProxyDefinition, _ material: TLSMaterial) {
         let wanted = Dictionary(definition.upstreams.map { ($0.key, $0) }) { first, _ in first }
-        for (key, state) in upstreams where wanted[key] == nil {
-            if let route = state.route { plane.remove(route.id) }
-            upstreams[key] = nil
-        }
+        for key in upstreams.keys where wanted[key] == nil { upstreams[key] = nil }
         for (key, upstream) in wanted {
             var state = upstreams[key] ?? UpstreamState(upstream: upstream)
             state.upstream = upstream
-            let route = Route(
-                name: upstream.name, back: material, plan: state.plan(), settings: upstream.settings)
-            if let published = state.route {
-                plane.change(published.id, to: route)
-            } else {
-                state.route = open(route, on: upstream.listen)
-            }
+            let plan = state.plan()
             upstreams[key] = state
+            let served = listeners[upstream.listen]
+            if let served, served.key != key, !state.isKnown { continue }
+            let route = Route(name: upstream.name, back: material, plan: plan, settings: upstream.settings)
+            if let served {
+                plane.change(served.id, to: route)
+                listeners[upstream.listen]?.key = key
+            } else if let id = open(route, on: upstream.listen) {
+                listeners[upstream.listen] = UpstreamListener(id: id, key: key)
+            }
+        }
+        let places = Set(wanted.values.map(\.listen))
+        for (place, listener) in listeners where !places.contains(place) {
+            plane.remove(listener.id)
+            listeners[place] = nil
         }
     }
 
-    private func open(_ route: Route, on name: EndpointName) -> PublishedRoute? {
-        guard case .address(let address) = name else {
-            log.error("a listener's address must be in digits", .text("listener", "\(name)"))
-            return nil
-        }
+    /// Listens, or says why not and tries again; on one address of a name, as Go's net.Listen does.
+    private func open(_ route: Route, on name: EndpointName) -> RouteID? {
+        guard let addresses = names.addresses(of: name),
+            let address = addresses.first(where: \.isIPv4) ?? addresses.first
+        else { return nil }
         do throws(DataPlane.StartFailure) {
             let (id, bound) = try plane.add(route, on: [address])
             log.info("listening", .text("route", route.name), .text("address", bound[0].description))
-            return PublishedRoute(id: id, address: name, bound: bound)
+            return id
         } catch {
             log.error(
                 "cannot listen, trying again in a second: stop whoever listens there, or choose another port",
@@ -103,20 +143,6 @@ extension Sidecar {
         }
     }
 
-    private func resolve(_ name: EndpointName, _ done: @escaping ([Target]) -> Void) {
-        if case .address(let address) = name {
-            done([Target(address)])
-            return
-        }
-        loop.resolve(name) { [weak self] result in
-            switch result {
-            case .success(let addresses): done(addresses.map { Target($0, name: "\(name)(\($0))") })
-            case .failure(let failure):
-                self?.log.error("cannot look up the application", .text("error", failure.description))
-            }
-        }
-    }
-
     /// Tells the agent that the public listener is open, so that its check need not wait for its turn. Agents that do not
     /// know the path answer 404, and find out by their check.
     func reportListening() {
@@ -125,5 +151,13 @@ extension Sidecar {
         agent.put("/v1/agent/connect/listening/" + PercentCoding.encodePath(proxyID)) { [weak self] result in
             if case .failure = result { self?.hasReportedListening = false }
         }
+    }
+}
+
+extension EndpointName {
+    /// How logs name one of this name's addresses.
+    fileprivate func targetName(_ address: SocketAddress) -> String {
+        if case .address = self { return "\(address)" }
+        return "\(self)(\(address))"
     }
 }

@@ -7,6 +7,7 @@ import Reactor
 /// `-register`: the proxy is a service of the agent's for as long as it runs.
 extension Sidecar {
     private var registeredID: String {
+        if options.isNative { return definition?.service ?? "" }
         let suffix = options.registration ?? ""
         return "\(definition?.service ?? "")-proxy" + (suffix.isEmpty ? "" : "-\(suffix)")
     }
@@ -26,25 +27,31 @@ extension Sidecar {
             "Address": .string(address.host == "0.0.0.0" ? "" : address.host), "Port": .number(address.port),
             "Check": check,
         ]
+        if options.isNative {
+            service["Kind"] = nil
+            service["Name"] = .string(definition.service)
+            service.append("Connect", ["Native": true])
+            keepRegistered(service, otherwise: nil, id)
+            return
+        }
         service.append("Proxy", ["DestinationServiceName": .string(definition.service)])
+        var earlier = service
+        earlier["Proxy"] = nil
+        earlier["ProxyDestination"] = .string(definition.service)
+        keepRegistered(service, otherwise: earlier, id)
+    }
+
+    private func keepRegistered(_ service: Object, otherwise: Object?, _ id: String) {
         agent.put("/v1/agent/service/register", .object(service)) { [weak self] result in
             guard let self, !isDraining else { return }
             if case .success(let response) = result, response.status == 200 {
                 log.info("registered", .text("id", id))
                 beat()
-                return
-            }
-            service["Proxy"] = nil
-            service["ProxyDestination"] = .string(definition.service)
-            agent.put("/v1/agent/service/register", .object(service)) { [weak self] result in
-                guard let self, !isDraining else { return }
-                if case .success(let response) = result, response.status == 200 {
-                    log.info("registered", .text("id", id))
-                    beat()
-                } else {
-                    log.warn("cannot register with the agent, trying again in 5s", .text("id", id))
-                    heartbeat = loop.schedule(after: .seconds(5)) { [weak self] in self?.register() }
-                }
+            } else if let otherwise {
+                keepRegistered(otherwise, otherwise: nil, id)
+            } else {
+                log.warn("cannot register with the agent, trying again in 5s", .text("id", id))
+                heartbeat = loop.schedule(after: .seconds(5)) { [weak self] in self?.register() }
             }
         }
     }
@@ -60,10 +67,31 @@ extension Sidecar {
         }
     }
 
-    /// Takes the registration back.
+    /// Takes the registration back; three attempts, a second each, since an agent that keeps it would send callers here.
     func deregister() {
-        guard options.registration != nil else { return }
+        guard options.registration != nil || (options.isNative && definition?.listen != nil) else { return }
         if let heartbeat { loop.cancel(heartbeat) }
-        agent.put("/v1/agent/service/deregister/" + PercentCoding.encodePath(registeredID)) { _ in }
+        isDeregistering = true
+        deregister(attempts: 3)
+    }
+
+    private func deregister(attempts: Int) {
+        let id = registeredID
+        let path = "/v1/agent/service/deregister/" + PercentCoding.encodePath(id)
+        agent.put(path, timeout: .seconds(1)) { [weak self] result in
+            guard let self else { return }
+            if case .success(let response) = result, response.status == 200 || response.status == 404 {
+                log.info("deregistered", .text("id", id))
+            } else if attempts > 1 {
+                loop.schedule(after: .milliseconds(200)) { [weak self] in self?.deregister(attempts: attempts - 1) }
+                return
+            } else {
+                log.error(
+                    "the agent was not told that this proxy ends: remove it there with warren services deregister",
+                    .text("id", id))
+            }
+            isDeregistering = false
+            endIfDone()
+        }
     }
 }

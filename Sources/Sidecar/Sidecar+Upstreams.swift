@@ -7,7 +7,7 @@ import Proxy
 /// Following where upstreams lead: the chain of each, and the instances of the chain's targets.
 extension Sidecar {
     func followUpstreams(_ wanted: [Upstream]) {
-        guard roots != nil else { return }
+        guard roots != nil, !isDraining else { return }
         let keys = Set(wanted.map(\.key))
         for key in upstreams.keys where !keys.contains(key) { stopFollowing(key) }
         for upstream in wanted {

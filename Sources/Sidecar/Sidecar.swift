@@ -30,18 +30,27 @@ public final class Sidecar {
     let tickets: TicketKeys?
 
     var followers: [String: Follower] = [:]
-    /// When the agent last answered; for the words about staleness.
-    var lastAnswer: Instant
-    var isAgentAway = false
+    /// How often in a row the agent did not know our definition, in either form.
+    var unknownAnswers = 0
+    /// Since when the agent does not answer; `nil` while it does. What is known is as old as that.
+    var awaySince: Instant?
+    var awayNotice: ControlLoop.ActionID?
+    /// Set while the agent refuses to show intentions: then it is asked about each caller.
+    var authorizer: Authorizer?
+    /// The addresses of host names in the definition.
+    lazy var names = NameBook(on: loop, log: log) { [weak self] in self?.publish() }
 
     /// Counts every change that data loops must tell apart: of certificates and roots, of rules.
     var materialGeneration: UInt64 = 0
     var usableGeneration: UInt64 = 0
     var admissionGeneration: UInt64 = 0
     var publicRoute: PublishedRoute?
+    /// Removed public routes that may still have tunnels, and on how many loops.
+    var retired: [RouteID: Int] = [:]
     var upstreams: [String: UpstreamState] = [:]
     /// What each follower of a target's instances asks for, by the follower's name.
     var targetsAsked: [String: CompiledChain.Target] = [:]
+    var listeners: [EndpointName: UpstreamListener] = [:]
     var retry: ControlLoop.ActionID?
     var isDraining = false
     var endedWorkers = 0
@@ -49,14 +58,28 @@ public final class Sidecar {
     var reportNumber: UInt64 = 0
     var hasReportedListening = false
     var heartbeat: ControlLoop.ActionID?
-    /// Called once, when the last data loop has ended.
+    var isDeregistering = false
+    /// Called once, when the public listener is open.
+    var onPublicListener: (() -> Void)?
+    /// Who waits for upstreams, by their keys.
+    var awaited: [String: [() -> Void]] = [:]
+    /// Called once, when the last data loop has ended and the agent was told.
     var onEnd: () -> Void = {}
+    /// Called when there is no sense in going on, with the reason.
+    let onFailure: (String) -> Void
 
-    /// A route the data plane serves, and what was said about it last.
+    /// The public route as it is served.
     struct PublishedRoute {
         var id: RouteID
         var address: EndpointName
-        var bound: [SocketAddress]
+        var targets: [Target]
+    }
+
+    /// A local port that stands for an upstream.
+    struct UpstreamListener {
+        var id: RouteID
+        /// Of the upstream that is served there.
+        var key: String
     }
 
     /// Why a sidecar cannot start, as a sentence.
@@ -65,24 +88,28 @@ public final class Sidecar {
         public let description: String
     }
 
-    /// Starts the data loops and begins to follow the agent. `onEnd` is called when, after `drain`, all has ended.
+    /// Starts the data loops and begins to follow the agent. `onEnd` is called when, after `drain`, all has ended;
+    /// `onFailure` with a sentence when the agent knows no sidecar for the service that was named, and then nothing is
+    /// served.
     public init(
         _ options: SidecarOptions, on loop: ControlLoop, log: Logger, accessLog: Logger? = nil,
-        onEnd: @escaping () -> Void
+        onFailure: @escaping (String) -> Void, onEnd: @escaping () -> Void
     ) throws(StartError) {
         self.loop = loop
+        self.onFailure = onFailure
         self.options = options
         self.log = log
         self.onEnd = onEnd
         agent = AgentConnection(on: loop, server: options.agent, token: options.token)
-        lastAnswer = loop.now
         var settings = LoopSettings()
         settings.maxConnections = max(1, options.maxConnections / options.workers)
         settings.accelerator = options.accelerator
         let box = Box()
         let handle = loop.handle
         do throws(DataPlane.StartFailure) {
-            plane = try DataPlane(settings: settings, workers: options.workers, log: log, accessLog: accessLog) {
+            plane = try DataPlane(
+                settings: settings, workers: options.workers, sharesPorts: true, log: log, accessLog: accessLog
+            ) {
                 notice in
                 handle.execute { box.sidecar?.take(notice) }
             }
@@ -116,8 +143,10 @@ public final class Sidecar {
     public func drain(until deadline: Instant) {
         guard !isDraining else { return }
         isDraining = true
-        for follower in followers.values { follower.cancel() }
-        followers = [:]
+        // What decides about live tunnels is followed to the end.
+        for name in followers.keys where !["roots", "leaf", "intentions"].contains(name) {
+            followers.removeValue(forKey: name)?.cancel()
+        }
         deregister()
         plane.drain(until: deadline)
     }
@@ -132,8 +161,9 @@ public final class Sidecar {
     public func report() {
         reportNumber += 1
         log.info(
-            "state", .text("agent", isAgentAway ? "away" : "answering"),
-            .number("staleness_ms", (loop.now - lastAnswer) / 1_000_000),
+            "state", .text("agent", awaySince == nil ? "answering" : "away"),
+            .number("staleness_ms", staleness / 1_000_000),
+            .text("admission", authorizer == nil ? "intentions" : "asked of the agent"),
             .number("material_generation", materialGeneration), .number("admission_generation", admissionGeneration),
             .number("intentions", rules?.count ?? 0), .number("heap_bytes", Memory.heapInUse))
         plane.report(reportNumber, tunnels: true)
@@ -146,17 +176,39 @@ public final class Sidecar {
             total = total + counters
             guard endedWorkers == plane.workerCount else { return }
             log.log(.info, "ended", total.rows.map { .number($0.name, $0.value) })
-            onEnd()
+            say(total.rules)
+            endIfDone()
         case .report(_, let worker, let counters, _, let recordProtection, let tunnels):
             let numbers: [LogField] = counters.rows.map { .number($0.name, $0.value) }
             log.log(
                 .info, "counters",
                 [.number("worker", worker)] + numbers + [.text("record_protection", recordProtection)])
+            say(counters.rules)
             for tunnel in tunnels { log.info("connection", .number("worker", worker), .text("tunnel", tunnel)) }
+        case .emptied(let route, _): emptied(route)
+        case .undecided(_, let facts): authorizer?.decide(facts)
         case .refused(_, let route, let fault):
             log.error(
                 "a data loop cannot use the certificates", .text("route", route), .text("error", fault.description))
         }
+    }
+}
+
+extension Sidecar {
+    /// What each rule did, a line each.
+    private func say(_ rules: [String: RuleTally]) {
+        for (rule, tally) in rules.sorted(by: { $0.key < $1.key }) {
+            log.log(.info, "rule", [.text("rule", rule)] + RuleTally.Deed.allCases.map { .number("\($0)", tally[$0]) })
+        }
+    }
+
+    /// Says that all has ended once the loops have and the agent was told.
+    func endIfDone() {
+        guard endedWorkers == plane.workerCount, !isDeregistering else { return }
+        for follower in followers.values { follower.cancel() }
+        followers = [:]
+        authorizer?.cancel()
+        onEnd()
     }
 }
 

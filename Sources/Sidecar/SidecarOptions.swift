@@ -22,6 +22,8 @@ public struct SidecarOptions: Sendable {
     /// Register the proxy with the agent and keep its TTL check alive (`-register`), under `<service>-proxy` and this
     /// suffix.
     public var registration: String?
+    /// The program itself is the service: it registers as native, under the service's name, once it listens.
+    public var isNative = false
     /// Data loops.
     public var workers: Int
     /// Connections all loops together hold at once.

@@ -13,7 +13,12 @@ struct UpstreamState {
     /// Instances by target id; an empty list is an answer too.
     private(set) var instances: [String: [Target]] = [:]
     private var clusters: [String: Cluster] = [:]
-    var route: Sidecar.PublishedRoute?
+
+    /// Whether it is known where connections go, if only nowhere.
+    var isKnown: Bool { chain != nil }
+
+    /// Whether there is anybody to dial.
+    var hasInstances: Bool { isKnown && instances.values.contains { !$0.isEmpty } }
 
     init(upstream: Upstream) {
         self.upstream = upstream

@@ -95,7 +95,13 @@ private enum ConnectFlags {
         do {
             let control = try ControlLoop()
             let accessLog = try settings.openAccessLog()
-            let sidecar = try Sidecar(options, on: control, log: log, accessLog: accessLog) { control.stop() }
+            var failure: String?
+            let sidecar = try Sidecar(
+                options, on: control, log: log, accessLog: accessLog,
+                onFailure: { reason in
+                    failure = reason
+                    control.stop()
+                }, onEnd: { control.stop() })
             var isDraining = false
             try control.onSignals { signal in
                 switch signal {
@@ -108,7 +114,9 @@ private enum ConnectFlags {
             }
             control.run()
             settings.flush()
-            return 0
+            guard let failure else { return 0 }
+            complain("Error looking up the sidecar's definition: \(failure)")
+            return 1
         } catch {
             throw Flags.Misuse(description: "\(error)")
         }

@@ -98,6 +98,8 @@ final class RunningPlane {
                     .number("heap_bytes", Memory.heapInUse), .text("record_protection", recordProtection),
                 ])
             for tunnel in tunnels { log.info("connection", .number("worker", worker), .text("tunnel", tunnel)) }
+        // No route is ever removed here, and files decide about every peer.
+        case .emptied, .undecided: break
         case .refused(let worker, let route, let fault):
             log.error(
                 "a data loop cannot use the certificates", .number("worker", worker), .text("route", route),

@@ -31,6 +31,51 @@ import Testing
         }
     }
 
+    @Test func rootsSidecarsMayBeForbidden() throws {
+        let forbid = #"{"connect":{"proxy":{"allow_managed_root":false}}}"#
+        #expect(started(try TestAgent(Self.managed, forbid, isRoot: true)).isEmpty)
+        #expect(started(try TestAgent(Self.managed, forbid, isRoot: false)).map(\.id) == ["web-proxy"])
+        #expect(started(try TestAgent(Self.managed, isRoot: true)).map(\.id) == ["web-proxy"])
+        // The service is there all the same: somebody else may run its sidecar.
+        let agent = try TestAgent(Self.managed, forbid, isRoot: true)
+        #expect(try agent.ask("GET", "/v1/agent/services").json.object?.keys == ["web", "web-proxy"])
+    }
+
+    @Test(arguments: [
+        (#"{"local_bind_port":1}"#, "upstreams[0].destination_name: a service's name is needed"),
+        (#"{"destination_name":"db"}"#, "upstreams[0].local_bind_port: want a port from 1 to 65535"),
+        (#"{"destination_name":"db","local_bind_port":65536}"#, "upstreams[0].local_bind_port"),
+        (#"{"destination_name":"db","local_bind_port":"x"}"#, "upstreams[0].local_bind_port"),
+        (#"{"destination_name":7,"local_bind_port":1}"#, "upstreams[0].destination_name: want a string"),
+        (#"{"destination_name":"db","local_bind_port":1,"destination_type":"host"}"#, "want service or prepared_query"),
+        (#"{"destination_name":"db","local_bind_port":1,"destination_namespace":"a"}"#, "no namespace but"),
+        (
+            #"{"destination_name":"db","local_bind_port":1},{"destination_name":"mq","local_bind_port":1}"#,
+            #"upstreams[1].local_bind_port: 127.0.0.1:1 is taken by upstream "db" already"#
+        ),
+        (#"3"#, "upstreams[0]: want an object"),
+    ])
+    func anUpstreamThatCannotBeServedIsRefusedByItsKey(upstreams: String, names: String) throws {
+        let agent = try TestAgent(#"{"connect":{"proxy":{"allow_managed_api_registration":true}}}"#)
+        let answer = try agent.ask(
+            "PUT", "/v1/agent/service/register",
+            #"{"Name":"web","Port":80,"Connect":{"Proxy":{"Config":{"upstreams":[\#(upstreams)]}}}}"#)
+        #expect(answer.status == 400)
+        #expect(answer.text.contains("connect.proxy.config.") && answer.text.contains(names), "\(answer.text)")
+        #expect(try agent.ask("GET", "/v1/agent/services").json == [:])
+    }
+
+    @Test func anUpstreamsDatacenterIsReadUnderBothNames() throws {
+        let agent = try TestAgent(
+            Self.managed.replacing(
+                #"{"destination_name":"db","local_bind_port":9191}"#,
+                with: #"{"destination_name":"db","local_bind_port":9191.0,"datacenter":"dc2"},"#
+                    + #"{"destination_name":"mq","local_bind_port":"9292","destination_datacenter":"dc3"}"#))
+        let upstreams = try agent.ask("GET", "/v1/agent/service/web-proxy").json["Proxy"]?["Upstreams"]
+        #expect(upstreams?[0]?["Datacenter"] == "dc2" && upstreams?[0]?["LocalBindPort"] == 9191)
+        #expect(upstreams?[1]?["Datacenter"] == "dc3" && upstreams?[1]?["LocalBindPort"] == 9292)
+    }
+
     @Test func theListenerIsSeenAtOnce() throws {
         let agent = try TestAgent(Self.managed)
         #expect(try agent.ask("GET", "/v1/health/connect/web?passing").json == [])

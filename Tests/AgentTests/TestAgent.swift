@@ -14,13 +14,13 @@ final class TestAgent {
     /// An agent with this JSON as its configuration, in dev mode unless `flags` say otherwise.
     init(
         _ files: String..., flags: (inout ConfigurationFlags) -> Void = { _ in }, seed: UInt64 = 1,
-        restoring kept: [Persisted] = []
+        isRoot: Bool = false, restoring kept: [Persisted] = []
     ) throws {
         let configuration = try Self.configuration(files, flags: flags)
         core = AgentCore(
             configuration: configuration,
             identity: AgentCore.Identity(
-                nodeID: "adf4238a-882b-9ddc-4a9d-5b6758e4159e", executable: "/usr/bin/warren", isRoot: false),
+                nodeID: "adf4238a-882b-9ddc-4a9d-5b6758e4159e", executable: "/usr/bin/warren", isRoot: isRoot),
             chance: .seeded(SplitMix64(seed: seed)))
         try core.restore(kept, now: now)
         try core.start(now: now)

@@ -55,6 +55,18 @@ struct DefinitionTests {
         #expect(definition.upstreams[0].settings.connectTimeout == .milliseconds(1500))
     }
 
+    @Test("takes a timeout of 0 for the default: a timer of 0 would end everything at once")
+    func zeroTimeouts() throws {
+        let definition = try ProxyDefinition.managed(
+            Value(
+                parsing: """
+                    {"TargetServiceName": "a", "Config": {"local_connect_timeout_ms": 0, "handshake_timeout_ms": 0,
+                     "upstreams": [{"destination_name": "b", "local_bind_port": 1, "connect_timeout_ms": 0}]}}
+                    """))
+        #expect(definition.inbound == .inbound)
+        #expect(definition.upstreams.map(\.settings) == [.outbound])
+    }
+
     /// What is wrong, and what the sentence must name.
     @Test(
         "that cannot be served names the key",
@@ -66,6 +78,18 @@ struct DefinitionTests {
             (
                 #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b"}]}}"#,
                 "Config.upstreams[0].local_bind_port"
+            ),
+            (
+                #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_port": 1, "destination_namespace": "team"}]}}"#,
+                "Config.upstreams[0].destination_namespace is \"team\""
+            ),
+            (
+                #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_port": 1, "destination_type": "x"}]}}"#,
+                "want service or prepared_query"
+            ),
+            (
+                #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_port": 1}, {"destination_name": "c", "local_bind_port": 1}]}}"#,
+                "upstream b and upstream c both listen on 127.0.0.1:1"
             ),
             (#"{"TargetServiceName": "a", "Config": {"handshake_timeout_ms": -1}}"#, "Config.handshake_timeout_ms"),
             (#"{"TargetServiceName": "a", "Config": {"intention_deny_live": "maybe"}}"#, "want cut, drain or keep"),

@@ -99,8 +99,8 @@ extension AgentCore {
 
         let bindAddress = config["bind_address"]?.string ?? configuration.bindAddress
         let port: Int
-        if let asked = config["bind_port"]?.integer, (1...65535).contains(asked) {
-            port = Int(asked)
+        if let asked = try ManagedSettings.port(config["bind_port"], path: "bind_port", orNone: true) {
+            port = asked
         } else {
             port = try freeManagedPort(for: id)
         }
@@ -126,7 +126,7 @@ extension AgentCore {
         // bind_address and bind_port stay among the settings: they say where the sidecar listens.
         let own = Set(["local_service_address", "upstreams"])
         proxy.config = Object(config.members.filter { !own.contains($0.key) })
-        proxy.upstreams = Self.upstreams(config["upstreams"])
+        proxy.upstreams = try ManagedSettings.upstreams(config["upstreams"])
         service.proxy = proxy
 
         var listening = CheckDefinition()
@@ -170,27 +170,5 @@ extension AgentCore {
         throw RegistrationError(
             "no port provided for proxy bind_port and none  left in the allocated range "
                 + "[\(range.proxyMin), \(range.proxyMax)]")
-    }
-
-    /// The upstreams of a 1.2 opaque map, as far as they make sense; the proxy itself reports the rest.
-    private static func upstreams(_ value: Value?) -> [UpstreamDefinition] {
-        (value?.array ?? []).compactMap { element in
-            guard let object = element.object, let name = object["destination_name"]?.string,
-                let port = object["local_bind_port"]?.integer, (1...65535).contains(port)
-            else { return nil }
-            var upstream = UpstreamDefinition()
-            upstream.destinationName = name
-            upstream.localBindPort = Int(port)
-            if object["destination_type"]?.string == "prepared_query" { upstream.destinationType = "prepared_query" }
-            upstream.destinationNamespace = object["destination_namespace"]?.string ?? ""
-            upstream.datacenter = object["destination_datacenter"]?.string ?? ""
-            upstream.localBindAddress = object["local_bind_address"]?.string ?? ""
-            let known = Set([
-                "destination_name", "local_bind_port", "destination_type", "destination_namespace",
-                "destination_datacenter", "local_bind_address",
-            ])
-            upstream.config = Object(object.members.filter { !known.contains($0.key) })
-            return upstream
-        }
     }
 }
