@@ -38,6 +38,10 @@ static int hmac(
     ok = ok && EVP_DigestInit_ex2(engine->inner, hash, NULL) == 1 && EVP_DigestUpdate(engine->inner, pad, block) == 1
         && EVP_DigestUpdate(engine->inner, out, size) == 1 && EVP_DigestFinal_ex(engine->inner, out, NULL) == 1;
     OPENSSL_cleanse(pad, sizeof pad);
+    /* A digest that is done keeps its last state, and the outer one's is the secret that was asked for: begin another, or
+     * give the memory back, which wipes it. */
+    if (EVP_DigestInit_ex2(engine->inner, hash, NULL) != 1) EVP_MD_CTX_reset(engine->inner);
+    if (!ok) OPENSSL_cleanse(out, size);
     return ok ? 0 : -1;
 }
 
@@ -57,10 +61,10 @@ int warren_record_expand_label(
     at += label_length;
     info[at++] = 0; /* empty context */
     info[at++] = 1; /* RFC 5869: counter of the first and only block */
-    if (hmac(engine, hash, secret, size, info, at, block) != 0) return -1;
-    memcpy(out, block, length);
+    int outcome = hmac(engine, hash, secret, size, info, at, block);
+    if (outcome == 0) memcpy(out, block, length);
     OPENSSL_cleanse(block, sizeof block);
-    return 0;
+    return outcome;
 }
 
 int warren_record_derive(warren_tls_engine *engine, int kind, struct record_direction *direction) {
@@ -76,9 +80,10 @@ int warren_record_advance(warren_tls_engine *engine, int kind, struct record_dir
     const EVP_MD *hash = hash_of(engine, kind);
     uint8_t next[48];
     size_t size = (size_t)EVP_MD_get_size(hash);
-    if (warren_record_expand_label(engine, hash, direction->secret, "traffic upd", next, size) != 0) return -1;
-    memcpy(direction->secret, next, size);
+    int outcome = warren_record_expand_label(engine, hash, direction->secret, "traffic upd", next, size);
+    if (outcome == 0) memcpy(direction->secret, next, size);
     OPENSSL_cleanse(next, sizeof next);
+    if (outcome != 0) return -1;
     warren_aead_forget(engine, direction); /* the old key goes before the new one comes */
     direction->sequence = 0;
     return warren_record_derive(engine, kind, direction);
@@ -104,7 +109,10 @@ void warren_record_note_secret(const SSL *ssl, const char *line) {
     if (length % 2 != 0 || length / 2 > sizeof direction->secret) return;
     for (size_t i = 0; i < length / 2; i++) {
         int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
-        if (high < 0 || low < 0) return;
+        if (high < 0 || low < 0) {
+            OPENSSL_cleanse(direction->secret, sizeof direction->secret);
+            return;
+        }
         direction->secret[i] = (uint8_t)(high << 4 | low);
     }
     if (ours) {
@@ -131,5 +139,9 @@ void warren_record_note_message(
         SSL_CTX_set_keylog_callback(session->context->ssl, warren_record_note_secret);
     }
     /* 24 is KeyUpdate: from then on the secrets we hold are not those in force. */
-    if (type == SSL3_RT_HANDSHAKE && length > 0 && *(const uint8_t *)bytes == 24) session->rekeyed = 1;
+    if (type == SSL3_RT_HANDSHAKE && length > 0 && *(const uint8_t *)bytes == 24) {
+        session->rekeyed = 1;
+        /* From here on the count serves seal_attached alone, which replaces keys in time. */
+        if (writing) session->openssl_sealed = 0;
+    }
 }

@@ -224,6 +224,12 @@ size_t warren_heap_in_use(void) {
 
 void warren_heap_trim(void) { malloc_trim(0); }
 
+void warren_heap_arenas(int arenas) {
+    mallopt(M_ARENA_MAX, arenas);
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 2 << 20);
+}
+
 /* Where a datagram was sent to, in the form in which an answer is told to come from there. */
 union origin {
     struct in_pktinfo four;

@@ -150,6 +150,9 @@ WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library
 WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library);
 WARREN_HIDDEN EVP_PKEY *warren_tls_library_adopt(struct warren_tls_library *library, EVP_PKEY *key);
 
+/* tls_memory.c: tells how large OpenSSL's session objects are. */
+WARREN_HIDDEN void warren_tls_memory_note(const SSL *ssl);
+
 /* tls_bio.c */
 WARREN_HIDDEN BIO *warren_tls_bio_new(warren_tls_session *session);
 

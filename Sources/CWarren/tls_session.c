@@ -26,6 +26,7 @@ warren_tls_session *warren_tls_session_new(
         BIO_free(bio);
         goto failed;
     }
+    warren_tls_memory_note(session->ssl);
     SSL_set_bio(session->ssl, bio, bio);
     SSL_set_app_data(session->ssl, session);
     if (context->server) {
@@ -232,6 +233,10 @@ static void begin_update(warren_tls_session *session) {
 
 static int seal_attached(warren_tls_session *session, const uint8_t *plain, size_t length, size_t *consumed) {
     warren_sink *output = session->output;
+    /* OpenSSL counts no records towards RFC 8446 section 5.5's limit, so that is done here. */
+    if (session->version == TLS1_3_VERSION && session->openssl_sealed >= session->context->engine->update_after
+        && session->records.owes_update == 0)
+        session->records.owes_update = 1;
     if (session->records.owes_update != 0) begin_update(session);
     while (*consumed < length) {
         size_t room = output->capacity - output->count;
@@ -313,57 +318,4 @@ int warren_tls_update_keys(warren_tls_session *session, int request) {
     if (session->dead || session->closed || !session->complete || session->version != TLS1_3_VERSION) return -1;
     if (session->records.owes_update != 2) session->records.owes_update = request ? 2 : 1;
     return 0;
-}
-
-/* --- reading the state ------------------------------------------------------------------------------------------- */
-
-const warren_tls_fault *warren_tls_session_fault(const warren_tls_session *session) {
-    return session->fault != NULL ? session->fault : &session->context->fault;
-}
-
-int warren_tls_is_complete(const warren_tls_session *session) {
-    return session->complete;
-}
-
-int warren_tls_is_detached(const warren_tls_session *session) {
-    return session->detached;
-}
-
-int warren_tls_is_resumed(const warren_tls_session *session) {
-    return session->resumed;
-}
-
-int warren_tls_peer_closed(const warren_tls_session *session) {
-    return session->peer_closed;
-}
-
-int warren_tls_has_buffered(const warren_tls_session *session) {
-    if (session->fault_waits) return 1;
-    if (session->detached) return session->records.spill != NULL;
-    return session->complete && SSL_pending(session->ssl) > 0;
-}
-
-int warren_tls_owes_output(const warren_tls_session *session) {
-    if (session->detached) return session->records.owes_update != 0 && !session->closed && !session->dead;
-    return session->complete && SSL_want_write(session->ssl);
-}
-
-uint16_t warren_tls_version(const warren_tls_session *session) {
-    return session->version;
-}
-
-uint16_t warren_tls_cipher(const warren_tls_session *session) {
-    return session->cipher;
-}
-
-uint16_t warren_tls_group(const warren_tls_session *session) {
-    return session->group;
-}
-
-const char *warren_tls_alpn(const warren_tls_session *session) {
-    return session->alpn;
-}
-
-const char *warren_tls_server_name(const warren_tls_session *session) {
-    return session->server_name;
 }

@@ -19,6 +19,10 @@ public enum Memory {
     /// Bytes in use on the heap (mallinfo2(3)).
     public static var heapInUse: Int { warren_heap_in_use() }
 
+    /// Settles how malloc works, before threads are started: at most `arenas` heaps, and thresholds that do not grow with
+    /// what was freed (mallopt(3)).
+    public static func settle(arenas: Int) { warren_heap_arenas(Int32(clamping: arenas)) }
+
     /// Gives free memory back to the kernel (malloc_trim(3)).
     public static func trim() { warren_heap_trim() }
 }

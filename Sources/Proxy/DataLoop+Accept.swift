@@ -49,6 +49,7 @@ extension DataLoop {
                 lastActivity: loop.now, client: PeerAddress(address)))
         counters.count(.accepted)
         route.live += 1
+        crowd.has(connections.count)
         let connection = connections.pointer(slot)!
         do throws(Errno) {
             try loop.register(number, Token(kind: Kind.front, slot: slot))

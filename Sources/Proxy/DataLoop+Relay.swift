@@ -96,6 +96,7 @@ extension DataLoop {
         if connection.peer >= 0 { peers.leave(connection.peer) }
         routes[Int(connection.route)]!.live -= 1
         forgetIfEmpty(connection.route)
+        if crowd.hasLeft(connections.count) { trimLater() }
     }
 
     private func reset(_ descriptor: Int32) {

@@ -2,6 +2,7 @@ import Kernel
 import Mesh
 import Reactor
 import Relay
+import TLS
 
 /// One timer for each connection. A byte that moves only notes the time; the timer finds out when it fires that its
 /// deadline has moved, and is armed anew for the rest.
@@ -32,9 +33,22 @@ extension DataLoop {
         let judgement: Instant =
             connection.pointee.isProbe && !connection.pointee.isJudged
             ? connection.pointee.establishedAt + Self.proof : .max
+        let ticket: Instant = keepsHandshake(connection) ? ticketDeadline(of: connection) : .max
         let deadline = min(
-            limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt, judgement)
+            limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt, judgement, ticket)
         return connection.pointee.special < 0 ? deadline : min(deadline, faultDeadline(connection))
+    }
+
+    private func keepsHandshake(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
+        connection.pointee.tunnel.back.session?.keepsHandshake == true
+    }
+
+    /// How long the object that could read a ticket waits for one. A server sends it with the end of its handshake, a round
+    /// trip away; one that has not by then (it may have none to give) shall not cost an idle tunnel 19 KiB for its life.
+    /// On whole seconds, so that a crowd that came together wakes the loop once.
+    private func ticketDeadline(of connection: UnsafeMutablePointer<Connection>) -> Instant {
+        let second = Nanoseconds.seconds(1)
+        return (connection.pointee.establishedAt / second + 3) * second
     }
 
     /// A probe that lived so long has shown that its instance works, also if nobody has said a word.
@@ -55,6 +69,9 @@ extension DataLoop {
         case .relaying:
             if !connection.pointee.isJudged, loop.now >= connection.pointee.establishedAt + Self.proof {
                 judge(connection, .success)
+            }
+            if keepsHandshake(connection), ticketDeadline(of: connection) <= loop.now {
+                connection.pointee.tunnel.back.session?.forgetHandshake()
             }
             if faultTimerFired(slot, connection) { return }
             let deadline = deadline(of: connection)

@@ -20,6 +20,7 @@ final class DataLoop {
         static let shadow: UInt8 = 7
         static let shadowTimer: UInt8 = 8
         static let retireTimer: UInt8 = 9
+        static let trimTimer: UInt8 = 10
     }
 
     let worker: Int
@@ -57,6 +58,7 @@ final class DataLoop {
     var nextShadowWarning: Instant = 0
     var isDraining = false
     var drainDeadline: Instant = .max
+    var crowd = Crowd()
 
     struct Listener: ~Copyable {
         let socket: Descriptor
@@ -135,6 +137,7 @@ extension DataLoop: LoopHandler {
         case Kind.meterTimer: meterTimerFired(Shaper.Meter(token.slot.index))
         case Kind.shadowTimer: shadowTimerFired(token.slot)
         case Kind.retireTimer: retire(token.slot)
+        case Kind.trimTimer: trim()
         // The drain's deadline: `turnEnds` looks at the clock.
         default: break
         }

@@ -47,6 +47,8 @@ public final class DataPlane {
         }
         var shared = settings
         shared.workers = count
+        // Each loop its own heap; the control loop and the helpers share one.
+        Memory.settle(arenas: count + 1)
         for worker in 0..<count {
             let plumbing = WorkerPlumbing(orders: workers[worker], log: log, accessLog: accessLog, notices: notices)
             Thread.start(name: "data-\(worker)") { [shared] in Self.run(worker, shared, plumbing) }

@@ -19,8 +19,8 @@ public struct SlotID: Equatable, Hashable, Sendable {
 
 /// Elements at addresses that never move, named by index and generation.
 ///
-/// Memory comes in chunks of 256 elements and is kept for reuse, so in steady state neither insertion nor removal
-/// allocates. Not for sharing between threads.
+/// Memory comes in chunks of 256 elements and is kept for reuse until `trim`, so in steady state neither insertion nor
+/// removal allocates. Not for sharing between threads.
 public struct Slab<Element: ~Copyable>: ~Copyable {
     @usableFromInline
     struct Place {
@@ -37,11 +37,13 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     @usableFromInline static var chunkSize: Int { 1 << 8 }
     @usableFromInline static var none: UInt32 { .max }
 
-    @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>>
+    /// `nil` where `trim` gave a chunk back: no slot of it is live or on the free list.
+    @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>?>
     @usableFromInline var places: UnsafeMutablePointer<Place>
     @usableFromInline var chunkCount = 0
     @usableFromInline var chunkCapacity: Int
     @usableFromInline var firstFree = UInt32.max
+    private var missingChunks = 0
     /// How many elements live here.
     public private(set) var count = 0
 
@@ -56,17 +58,18 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         for index in 0..<UInt32(chunkCount * Self.chunkSize) where places[Int(index)].generation & 1 == 1 {
             _ = (address(index)).move()
         }
-        for chunk in 0..<chunkCount { chunks[chunk].deallocate() }
+        for chunk in 0..<chunkCount { chunks[chunk]?.deallocate() }
         chunks.deallocate()
         places.deallocate()
     }
 
     /// How many elements fit without another allocation.
-    public var capacity: Int { chunkCount * Self.chunkSize }
+    public var capacity: Int { (chunkCount - missingChunks) * Self.chunkSize }
 
     @inlinable
     func address(_ index: UInt32) -> UnsafeMutablePointer<Element> {
-        chunks[Int(index >> Self.chunkBits)] + Int(index & (1 << Self.chunkBits - 1))
+        // A live slot's chunk is there: see `chunks`.
+        chunks[Int(index >> Self.chunkBits)].unsafelyUnwrapped + Int(index & (1 << Self.chunkBits - 1))
     }
 
     /// Puts an element into a free slot.
@@ -107,11 +110,43 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         }
     }
 
+    /// Gives chunks back in which nobody lives, the first one excepted. What was said of generations holds across it.
+    public mutating func trim() {
+        firstFree = Self.none
+        for chunk in (0..<chunkCount).reversed() {
+            guard let memory = chunks[chunk] else { continue }
+            let first = UInt32(chunk * Self.chunkSize)
+            let indexes = first..<first + UInt32(Self.chunkSize)
+            if chunk > 0, indexes.allSatisfy({ places[Int($0)].generation & 1 == 0 }) {
+                memory.deallocate()
+                chunks[chunk] = nil
+                missingChunks += 1
+            } else {
+                link(indexes)
+            }
+        }
+    }
+
+    /// Puts the free slots of a chunk on the free list, in front. Low indexes are handed out first, so that a small crowd
+    /// stays in few pages.
+    private mutating func link(_ indexes: Range<UInt32>) {
+        for index in indexes.reversed() where places[Int(index)].generation & 1 == 0 {
+            places[Int(index)].nextFree = firstFree
+            firstFree = index
+        }
+    }
+
     private mutating func grow() {
+        if missingChunks > 0, let chunk = (0..<chunkCount).first(where: { chunks[$0] == nil }) {
+            chunks[chunk] = .allocate(capacity: Self.chunkSize)
+            missingChunks -= 1
+            link(UInt32(chunk * Self.chunkSize)..<UInt32((chunk + 1) * Self.chunkSize))
+            return
+        }
         precondition(chunkCount << 8 < 1 << 28, "a slab holds at most 2^28 elements")
         if chunkCount == chunkCapacity {
             let wider = chunkCapacity * 2
-            let newChunks = UnsafeMutablePointer<UnsafeMutablePointer<Element>>.allocate(capacity: wider)
+            let newChunks = UnsafeMutablePointer<UnsafeMutablePointer<Element>?>.allocate(capacity: wider)
             newChunks.moveInitialize(from: chunks, count: chunkCount)
             chunks.deallocate()
             chunks = newChunks
@@ -123,11 +158,8 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         }
         (chunks + chunkCount).initialize(to: .allocate(capacity: Self.chunkSize))
         let first = UInt32(chunkCount * Self.chunkSize)
-        // Low indexes are handed out first, so that a small crowd stays in few pages.
-        for index in (first..<first + UInt32(Self.chunkSize)).reversed() {
-            (places + Int(index)).initialize(to: Place(generation: 0, nextFree: firstFree))
-            firstFree = index
-        }
+        (places + Int(first)).initialize(repeating: Place(generation: 0, nextFree: Self.none), count: Self.chunkSize)
         chunkCount += 1
+        link(first..<first + UInt32(Self.chunkSize))
     }
 }

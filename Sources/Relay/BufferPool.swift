@@ -1,4 +1,5 @@
-/// Blocks of memory that a loop lends to its connections, in size classes of 16, 64 and 256 KiB.
+/// Blocks of memory that a loop lends to its connections, in size classes of 2, 16, 64 and 256 KiB. The smallest is
+/// for the beginning of a record whose rest has not come: an idle tunnel shall not hold a whole record's room for it.
 ///
 /// A connection borrows a block only for what the other side would not take and gives it back when that has drained. The
 /// pool keeps a bounded number of free blocks, so that a burst does not stay in memory.
@@ -10,7 +11,7 @@ public struct BufferPool: ~Copyable {
         public let bytes: UnsafeMutableRawBufferPointer
     }
 
-    private static let classes = [16 << 10, 64 << 10, 256 << 10]
+    private static let classes = [2 << 10, 16 << 10, 64 << 10, 256 << 10]
     private var free: [[UnsafeMutableRawPointer]]
     private let keptBytes: Int
     private var freeBytes = 0
@@ -62,6 +63,15 @@ public struct BufferPool: ~Copyable {
     }
 
     private static func order(_ size: Int) -> Int? {
-        size <= 16 << 10 ? 0 : size <= 64 << 10 ? 1 : size <= 256 << 10 ? 2 : nil
+        size <= 2 << 10 ? 0 : size <= 16 << 10 ? 1 : size <= 64 << 10 ? 2 : size <= 256 << 10 ? 3 : nil
+    }
+
+    /// Gives free blocks back to the allocator.
+    public mutating func trim() {
+        for order in free.indices {
+            for block in free[order] { block.deallocate() }
+            free[order].removeAll(keepingCapacity: true)
+        }
+        freeBytes = 0
     }
 }

@@ -20,10 +20,12 @@ extension ProxyDefinition {
             definition.application = try endpoint(application, "Config.local_service_address")
         }
         definition.inbound = try inboundSettings(config)
+        definition.records = try definition.records.overridden(by: config)
         definition.enforcement = try enforcement(config)
         for (index, entry) in (config.value["upstreams"]?.array ?? []).enumerated() {
             definition.upstreams.append(
-                try upstream(Config(entry, path: "Config.upstreams[\(index)]"), settings: nil, keys: .snake))
+                try upstream(
+                    Config(entry, path: "Config.upstreams[\(index)]"), settings: nil, keys: .snake, definition.records))
         }
         try definition.checkListeners()
         return definition
@@ -56,13 +58,14 @@ extension ProxyDefinition {
             }
         }
         definition.inbound = try inboundSettings(config)
+        definition.records = try definition.records.overridden(by: config)
         definition.enforcement = try enforcement(config)
         for (index, entry) in (proxy["Upstreams"]?.array ?? []).enumerated() {
             let path = "Proxy.Upstreams[\(index)]"
             definition.upstreams.append(
                 try upstream(
                     Config(entry, path: path), settings: Config(entry["Config"] ?? .null, path: path + ".Config"),
-                    keys: .camel))
+                    keys: .camel, definition.records))
         }
         try definition.checkListeners()
         return definition
@@ -73,7 +76,7 @@ extension ProxyDefinition {
     }
 
     private static func upstream(
-        _ entry: Config, settings: Config?, keys: Keys
+        _ entry: Config, settings: Config?, keys: Keys, _ records: RecordSettings
     ) throws(DefinitionError) -> Upstream {
         func key(_ snake: String, _ camel: String) -> String { keys == .snake ? snake : camel }
         guard let name = try entry.text(key("destination_name", "DestinationName")), !name.isEmpty else {
@@ -103,7 +106,9 @@ extension ProxyDefinition {
             datacenter: datacenter?.isEmpty == false ? datacenter : nil,
             listen: try endpoint(address.isEmpty ? "127.0.0.1" : address, port, "\(entry.path).\(portKey)"))
         let values = settings ?? Config(entry.value["config"] ?? .null, path: entry.path + ".config")
+        upstream.records = records
         for source in [entry, values] {
+            upstream.records = try upstream.records.overridden(by: source)
             upstream.settings.connectTimeout =
                 try source.positiveMilliseconds("connect_timeout_ms") ?? upstream.settings.connectTimeout
             upstream.settings.idleTimeout = try source.milliseconds("idle_timeout_ms") ?? upstream.settings.idleTimeout

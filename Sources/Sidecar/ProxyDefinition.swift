@@ -15,6 +15,8 @@ public struct ProxyDefinition: Sendable, Equatable {
     public var inbound: RouteSettings
     /// What becomes of live tunnels whose intention turned to deny.
     public var enforcement: Enforcement
+    /// TLS after the handshake, on the public listener and where an upstream says nothing else.
+    public var records = RecordSettings()
     /// Services to dial.
     public var upstreams: [Upstream]
 
@@ -66,6 +68,8 @@ public struct Upstream: Sendable, Equatable {
     public var listen: EndpointName
     /// Timeouts.
     public var settings: RouteSettings
+    /// TLS after the handshake.
+    public var records = RecordSettings()
 
     /// An upstream of these parts.
     public init(

@@ -104,6 +104,13 @@ extension Sidecar {
     func take(_ new: ProxyDefinition) {
         let isFirst = definition == nil
         let serviceChanged = definition?.service != new.service
+        // Contexts carry these choices, and are built anew only for a new generation.
+        let upstreamRecords = Dictionary(new.upstreams.map { ($0.key, $0.records) }) { first, _ in first }
+        if let old = definition,
+            old.records != new.records || old.upstreams.contains(where: { $0.records != upstreamRecords[$0.key] })
+        {
+            materialGeneration += 1
+        }
         definition = new
         log.info(
             isFirst ? "definition received" : "definition changed", .text("service", new.service),

@@ -19,7 +19,7 @@ extension Sidecar {
             identity: identity, trust: TLSTrust(roots: roots.pem), tickets: tickets, generation: materialGeneration)
         guard isUsable(material) else { return }
         names.keep(only: Set(definition.names))
-        publishPublic(definition, roots, material)
+        publishPublic(definition, roots, material.with(definition.records))
         guard !isDraining else { return }
         publishUpstreams(definition, material)
         tellAwaited()
@@ -105,7 +105,8 @@ extension Sidecar {
             upstreams[key] = state
             let served = listeners[upstream.listen]
             if let served, served.key != key, !state.isKnown { continue }
-            let route = Route(name: upstream.name, back: material, plan: plan, settings: upstream.settings)
+            let route = Route(
+                name: upstream.name, back: material.with(upstream.records), plan: plan, settings: upstream.settings)
             if let served {
                 plane.change(served.id, to: route)
                 listeners[upstream.listen]?.key = key
@@ -159,5 +160,14 @@ extension EndpointName {
     fileprivate func targetName(_ address: SocketAddress) -> String {
         if case .address = self { return "\(address)" }
         return "\(self)(\(address))"
+    }
+}
+
+extension TLSMaterial {
+    /// The same certificates with a policy of these choices. A change of the choices is a new generation, see `take`.
+    fileprivate func with(_ records: RecordSettings) -> TLSMaterial {
+        var material = self
+        material.policy = records.policy
+        return material
     }
 }

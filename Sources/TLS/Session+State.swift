@@ -19,6 +19,12 @@ extension Session {
     /// Whether an answer to the peer waits for a sink; any call that has one sends it.
     public var owesOutput: Bool { warren_tls_owes_output(raw) != 0 }
 
+    /// Whether a detached client still holds OpenSSL's session object, some 19 KiB, to read the first ticket with.
+    public var keepsHandshake: Bool { warren_tls_keeps_handshake(raw) != 0 }
+
+    /// Frees that object; a ticket that comes later is skipped. Does nothing where it is still in use.
+    public mutating func forgetHandshake() { warren_tls_forget_handshake(raw) }
+
     /// The version agreed on; nil before completion.
     public var version: TLSVersion? { TLSVersion(rawValue: warren_tls_version(raw)) }
 

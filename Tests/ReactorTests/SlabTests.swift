@@ -73,6 +73,35 @@ struct SlabTests {
         #expect(slots.enumerated().allSatisfy { slab.pointer($1)?.pointee == UInt64($0) })
     }
 
+    @Test("gives empty chunks back and still knows every life apart", arguments: Random.seeds(20))
+    func trimming(seed: UInt64) {
+        var random = Random(seed: seed)
+        var slab = Slab<UInt64>()
+        var living: [SlotID: UInt64] = [:]
+        var dead: [SlotID] = []
+        for _ in 0..<6 {
+            for _ in 0..<1000 + random.below(1000) {
+                let value = random.next()
+                let slot = slab.insert(value)
+                #expect(living.updateValue(value, forKey: slot) == nil, "seed \(seed): a live slot was given out again")
+            }
+            // A few stay, wherever they live.
+            for slot in living.keys.sorted(by: { $0.index < $1.index }) where random.below(400) > 0 {
+                #expect(slab.remove(slot) == living.removeValue(forKey: slot)!, "seed \(seed)")
+                dead.append(slot)
+            }
+            let before = slab.capacity
+            slab.trim()
+            #expect(slab.capacity <= before && slab.capacity <= (living.count + 1) * 256, "seed \(seed)")
+            for (slot, value) in living { #expect(slab.pointer(slot)?.pointee == value, "seed \(seed)") }
+            for slot in dead { #expect(slab.pointer(slot) == nil, "seed \(seed): a dead slot answers") }
+            #expect(Set(slab.slots()) == Set(living.keys) && slab.count == living.count, "seed \(seed)")
+        }
+        for slot in living.keys { _ = slab.remove(slot) }
+        slab.trim()
+        #expect(slab.capacity == 256 && slab.slots().isEmpty, "seed \(seed)")
+    }
+
     @Test("a token carries kind, index and generation whole")
     func tokens() {
         for kind in [0, 1, 7, 14] as [UInt8] {

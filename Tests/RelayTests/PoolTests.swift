@@ -9,7 +9,8 @@ struct PoolTests {
     func blocks() {
         var pool = BufferPool(keptBytes: 1 << 20)
         for (size, kibibytes) in [
-            (1, 16), (16 << 10, 16), (16 << 10 | 1, 64), (65536, 64), (65537, 256), (256 << 10, 256),
+            (1, 2), (2 << 10, 2), (2 << 10 | 1, 16), (16 << 10, 16), (16 << 10 | 1, 64), (65536, 64), (65537, 256),
+            (256 << 10, 256),
         ] {
             let block = pool.borrow(size)
             #expect(block.bytes.count == kibibytes << 10)
@@ -26,6 +27,7 @@ struct PoolTests {
         let again = pool.borrow(2)
         #expect(again.bytes.baseAddress == address, "a free block is not reused")
         pool.giveBack(again)
+        pool.trim()
         let before = Memory.heapInUse
         var blocks = (0..<400).map { _ in pool.borrow(256 << 10) }
         #expect(pool.lentBytes == 100 << 20 && pool.highWater == 100 << 20)

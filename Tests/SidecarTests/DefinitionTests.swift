@@ -1,6 +1,7 @@
 import JSON
 import Kernel
 import Proxy
+import TLS
 import Testing
 
 @testable import Sidecar
@@ -67,6 +68,28 @@ struct DefinitionTests {
         #expect(definition.upstreams.map(\.settings) == [.outbound])
     }
 
+    @Test("says who protects records and how long sessions are resumed, an upstream over the whole")
+    func records() throws {
+        let managed = try ProxyDefinition.managed(
+            Value(
+                parsing: """
+                    {"TargetServiceName": "a", "Config": {"records": "attached", "resumption_ms": 60000, "upstreams": [
+                     {"destination_name": "b", "local_bind_port": 1, "config": {"records": "detached"}},
+                     {"destination_name": "c", "local_bind_port": 2, "resumption_ms": 0}]}}
+                    """))
+        #expect(managed.records.records == .attached && managed.records.resumptionSeconds == 60)
+        #expect(managed.upstreams.map(\.records.records) == [.detached, .attached])
+        #expect(managed.upstreams.map(\.records.resumptionSeconds) == [60, 0])
+        #expect(managed.upstreams[1].records.policy.resumptionSeconds == 0)
+        let sidecar = try ProxyDefinition.sidecar(
+            Value(
+                parsing: """
+                    {"Kind": "connect-proxy", "ID": "x", "Proxy": {"DestinationServiceName": "a", "Config": {},
+                     "Upstreams": [{"DestinationName": "b", "LocalBindPort": 1, "Config": {"records": "attached"}}]}}
+                    """))
+        #expect(sidecar.records == RecordSettings() && sidecar.upstreams[0].records.records == .attached)
+    }
+
     /// What is wrong, and what the sentence must name.
     @Test(
         "that cannot be served names the key",
@@ -92,6 +115,15 @@ struct DefinitionTests {
                 "upstream b and upstream c both listen on 127.0.0.1:1"
             ),
             (#"{"TargetServiceName": "a", "Config": {"handshake_timeout_ms": -1}}"#, "Config.handshake_timeout_ms"),
+            (
+                #"{"TargetServiceName": "a", "Config": {"records": "on"}}"#,
+                #"Config.records is "on": want auto, attached or detached"#
+            ),
+            (#"{"TargetServiceName": "a", "Config": {"resumption_ms": -1}}"#, "Config.resumption_ms is -1"),
+            (
+                #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_port": 1, "records": 1}]}}"#,
+                "Config.upstreams[0].records: want string"
+            ),
             (#"{"TargetServiceName": "a", "Config": {"intention_deny_live": "maybe"}}"#, "want cut, drain or keep"),
         ])
     func refused(text: String, names: String) throws {

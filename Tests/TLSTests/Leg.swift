@@ -29,6 +29,8 @@ final class Leg {
     var hasBuffered: Bool { session.hasBuffered }
     var owesOutput: Bool { session.owesOutput }
     func updateKeys(request: Bool) -> Bool { session.updateKeys(request: request) }
+    var keepsHandshake: Bool { session.keepsHandshake }
+    func forgetHandshake() { session.forgetHandshake() }
     func judgeEndOfStream() -> TLSFault? { session.judgeEndOfStream(leftover: arrived.count) }
 
     /// Left in the window by the last call; it comes back in front of at most `limit` new bytes, as a relay does it.

@@ -178,6 +178,42 @@ import Testing
         #expect(!(try Pair(try mesh.client(.only12), try mesh.server()).client.updateKeys(request: false)))
     }
 
+    @Test func attachedKeysAreReplacedBeforeTheLimitToo() throws {
+        let mesh = try Mesh(updateAfter: 10)
+        let pair = try Pair(try mesh.client(.attached), try mesh.server(.detached))
+        pair.shake()
+        var updates = 0
+        for i in 0..<95 {
+            try pair.client.seal([UInt8(i)])
+            // A KeyUpdate record (27 bytes) went in front of the data (23).
+            if pair.client.outgoing.count == 27 + 23 { updates += 1 }
+            try pair.settle()
+        }
+        let same = pair.server.plain == (0..<95).map { UInt8($0) }
+        #expect(same)
+        #expect((8...10).contains(updates), "\(updates) updates in 95 records")
+    }
+
+    @Test func aDetachedClientForgetsTheHandshakeWhenToldAndSkipsLateTickets() throws {
+        let mesh = try Mesh()
+        let (client, server) = (try mesh.client(.detached), try mesh.server(.detached, tickets: TicketKeys()))
+        let pair = try Pair(client, server, resumption: "entry")
+        pair.shake()
+        #expect(pair.client.keepsHandshake && !pair.server.keepsHandshake)
+        let before = proof_heap_in_use()
+        pair.client.forgetHandshake()
+        #expect(!pair.client.keepsHandshake)
+        #expect(before == 0 || before - proof_heap_in_use() > 10_000)
+        // The ticket is still on its way.
+        try pair.server.seal([1, 2])
+        try pair.client.seal([3])
+        try pair.settle()
+        #expect(pair.client.plain == [1, 2] && pair.server.plain == [3])
+        let again = try Pair(client, server, resumption: "entry")
+        again.shake()
+        #expect(again.isUp && !again.client.isResumed)
+    }
+
     /// 200 MB in each mix of modes together, random sizes, checksums compared.
     @Test(arguments: mixes, [TLSEngine.Accelerator.none, .automatic])
     func manyBytes(mix: (TLSPolicy, TLSPolicy), accelerator: TLSEngine.Accelerator) throws {

@@ -106,6 +106,9 @@ void warren_thread_name(const char *name);
 
 /* mallinfo2(3): bytes handed out by malloc and not yet freed. */
 size_t warren_heap_in_use(void);
+/* mallopt(3): so many arenas at the most; blocks of 128 KiB and more are mappings of their own, for ever and not only until
+ * the first such block is freed; a heap's free end goes back to the kernel from 2 MiB on. */
+void warren_heap_arenas(int arenas);
 /* malloc_trim(3). */
 void warren_heap_trim(void);
 

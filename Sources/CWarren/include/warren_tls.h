@@ -170,6 +170,10 @@ int warren_tls_peer_closed(const warren_tls_session *session);
 int warren_tls_has_buffered(const warren_tls_session *session);
 /* A KeyUpdate is owed to the peer and leaves with the next call that has a sink with room. */
 int warren_tls_owes_output(const warren_tls_session *session);
+/* Detached, and OpenSSL's object is still there because a ticket may come that only it can read. */
+int warren_tls_keeps_handshake(const warren_tls_session *session);
+/* Frees it: a ticket that comes later is skipped. Does nothing on an attached session. */
+void warren_tls_forget_handshake(warren_tls_session *session);
 uint16_t warren_tls_version(const warren_tls_session *session);       /* 0x0303, 0x0304; 0 before completion */
 uint16_t warren_tls_cipher(const warren_tls_session *session);        /* IANA number */
 uint16_t warren_tls_group(const warren_tls_session *session);         /* IANA number, 0 unknown */

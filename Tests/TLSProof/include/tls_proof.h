@@ -68,6 +68,7 @@ int proof_peer_alert(const proof_peer *peer);
 /* --- records no honest peer would send ------------------------------------------------------------------------------ */
 
 struct warren_tls_session;
+struct warren_tls_engine;
 /* Seals one record of any type under a detached session's own keys, with padding zeros behind it. type -1: no type at
  * all, only zeros. Returns the record's length, 0 if it does not fit. */
 size_t proof_seal_any(
@@ -75,6 +76,20 @@ size_t proof_seal_any(
     size_t room);
 /* Sets how many records the session believes to have sealed or opened. */
 void proof_set_sequence(struct warren_tls_session *session, int writing, uint64_t sequence);
+
+/* How many bytes a detached session's secret has, and the secret itself with every byte flipped: so that who looks for it in
+ * memory does not find what he looks for it with. */
+size_t proof_flipped_secret(struct warren_tls_session *session, int writing, uint8_t to[48]);
+/* The same of the key. */
+size_t proof_flipped_key(struct warren_tls_session *session, int writing, uint8_t to[32]);
+/* How often bytes stand in memory this process can write to, stacks included: the heap, freed parts of it too. */
+long proof_find_in_memory(const uint8_t *flipped, size_t length);
+/* RFC 8446 section 7.3: key and IV of AES-128-GCM out of a secret; and a record sealed under them. 0 good. */
+int proof_derive(
+    struct warren_tls_engine *engine, const uint8_t secret[32], uint8_t key[16], uint8_t iv[12]);
+size_t proof_seal_under(
+    struct warren_tls_engine *engine, const uint8_t secret[32], uint64_t sequence, const uint8_t *plain, size_t length,
+    uint8_t *to);
 
 /* A checksum that runs: pass what the last call returned, 0 first. Byte order matters, cuts do not. */
 uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
