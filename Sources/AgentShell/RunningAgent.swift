@@ -66,6 +66,7 @@ package final class RunningAgent {
         var options = ServerOptions()
         options.connectionsPerClient = Self.connectionsPerClient(configuration)
         options.connections = Self.connections(descriptors: descriptors)
+        options.refusals = max(2, min(options.refusals, descriptors / 16))
         if configuration.http.headerBytesMax > 0 { options.limits.headBytes = configuration.http.headerBytesMax }
         server = Server(
             on: loop, options: options, compress: { [gzip] in gzip.compressed($0) },

@@ -139,7 +139,7 @@ public final class Server {
             }
         }
         // Refusals linger too, so that the client gets to read them, but only so many: the rest is just closed.
-        if refusal != nil, refusedOpen >= 64 { return }
+        if refusal != nil, refusedOpen >= options.refusals { return }
         nextID += 1
         let connection = ServerConnection(self, id: nextID, descriptor: consume descriptor, peer: peer, share: share)
         connections[nextID] = connection

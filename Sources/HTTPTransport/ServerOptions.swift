@@ -18,6 +18,8 @@ public struct ServerOptions: Sendable {
     public var lingerTimeout: Nanoseconds = .seconds(2)
     /// Connections at one time; one more is answered 503 and closed. 0: no limit of ours.
     public var connections = 0
+    /// Connections at one time that are beyond a limit and stay until their client has read why; more are just closed.
+    public var refusals = 64
     /// Connections of one client address at one time; one more is answered 429 and closed, as Consul does with
     /// `limits.http_max_conns_per_client`, whose default this is. 0: no limit. Unix sockets have no client address.
     public var connectionsPerClient = 200
