@@ -109,6 +109,24 @@ import Testing
         #expect(config?["local_connect_timeout_ms"] == 7)
     }
 
+    @Test func settingsThatNoSidecarCouldReadAreRefusedWhereTheyAreWritten() throws {
+        let agent = try TestAgent()
+        let registered = try agent.ask(
+            "PUT", "/v1/agent/service/register",
+            #"{"Name":"web","Port":80,"Connect":{"SidecarService":{"Proxy":{"Config":{"idle_timeout_ms":"x"}}}}}"#)
+        #expect(registered.status == 400)
+        #expect(registered.text.contains("proxy.config.idle_timeout_ms: want integer, have \"x\""))
+        #expect(throws: AgentCore.StartError.self) {
+            try TestAgent(
+                #"{"service":{"name":"web","port":80,"connect":{"proxy":{"config":{"upstreams":[{"destination_name":"db","local_bind_port":1,"connect_timeout_ms":-1}]}}}}}"#
+            )
+        }
+        let written = try agent.ask(
+            "PUT", "/v1/config", #"{"Kind":"proxy-defaults","Name":"global","Config":{"idle_timeout_ms":"x"}}"#)
+        #expect(written.status == 500 && written.text == "Config.idle_timeout_ms: want integer, have \"x\"")
+        #expect(try agent.ask("GET", "/v1/config/proxy-defaults/global").status == 404)
+    }
+
     @Test func aSidecarHasTheWeightsOfItsService() throws {
         let agent = try TestAgent(
             #"{"service":{"name":"web","port":80,"weights":{"passing":7,"warning":2},"connect":{"sidecar_service":{}}}}"#

@@ -207,6 +207,16 @@ import Testing
                 == "UpstreamConfig.Overrides[0].ConnectTimeoutMs must be from 0 to 86400000, not -5")
     }
 
+    @Test func settingsThatNoSidecarCouldReadAreRefused() throws {
+        #expect(
+            try refusal(#"{"Kind":"proxy-defaults","Name":"global","Config":{"idle_timeout_ms":"x"}}"#)
+                == "Config.idle_timeout_ms: want integer, have \"x\"")
+        #expect(
+            try refusal(
+                #"{"Kind":"service-defaults","Name":"w","UpstreamConfig":{"Defaults":{"Config":{"balance":"coin"}}}}"#
+            ).hasPrefix("UpstreamConfig.Defaults.balance: want one of"))
+    }
+
     @Test func aGraphThatMultipliesWithoutEndIsRefused() throws {
         var all = ChainEntries()
         for depth in 0..<11 {

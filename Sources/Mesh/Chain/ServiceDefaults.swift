@@ -46,7 +46,17 @@ package struct ServiceDefaults: Sendable, Hashable {
     }
 
     /// What must hold of the entry by itself.
-    func check() throws(EntryFault) { try Self.check(protocolName, at: "Protocol") }
+    func check() throws(EntryFault) {
+        try Self.check(protocolName, at: "Protocol")
+        if let problem = ProxySettings.upstreamProblem(upstreamDefaults, at: "UpstreamConfig.Defaults") {
+            throw .invalid(problem)
+        }
+        for (upstream, settings) in upstreamOverrides.sorted(by: { $0.key < $1.key }) {
+            if let problem = ProxySettings.upstreamProblem(settings, at: "UpstreamConfig.Overrides[\(upstream)]") {
+                throw .invalid(problem)
+            }
+        }
+    }
 
     /// Refuses a protocol that no version of Consul knows.
     static func check(_ name: String, at path: String) throws(EntryFault) {
@@ -95,6 +105,7 @@ package struct ProxyDefaults: Sendable, Hashable {
             throw .invalid("Config.protocol: want string, have \(value.kind)")
         }
         try ServiceDefaults.check(protocolName, at: "Config.protocol")
+        if let problem = ProxySettings.problem(config, at: "Config") { throw .invalid(problem) }
     }
 
     /// The entry's own keys in the order Consul shows them.

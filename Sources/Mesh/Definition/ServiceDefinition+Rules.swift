@@ -27,6 +27,9 @@ extension ServiceDefinition {
             problems.append("Services that are Connect native may not have a sidecar")
         }
         problems += proxy?.problems() ?? []
+        problems += proxy?.settingProblems() ?? []
+        problems += managedProxy?.settingProblems() ?? []
+        for sidecar in sidecar { problems += sidecar.proxy?.settingProblems() ?? [] }
         return problems
     }
 

@@ -1,0 +1,125 @@
+import JSON
+import Testing
+
+@testable import Mesh
+
+@Suite("Settings of resilience")
+struct ResilienceTests {
+    private func reader(_ text: String) throws -> Reader {
+        Reader(try Value(parsing: text), path: .key(.key(.root, "Proxy"), "Config"))
+    }
+
+    @Test("of an upstream are read under Consul's names, in the spelling of files")
+    func upstream() throws {
+        let settings = try UpstreamSettings(
+            reader(
+                """
+                {"connect_timeout_ms": "700", "idle_timeout_ms": 5000.0, "max_lifetime_ms": 60000,
+                 "max_lifetime_jitter_percent": 20, "end_with_certificate": true, "protocol": "tcp",
+                 "limits": {"max_connections": 10, "max_pending_requests": 2, "max_concurrent_requests": 7,
+                            "max_connects_per_second": 50, "connect_burst": 5},
+                 "passive_health_check": {"interval": "10s", "max_failures": 3, "enforcing_consecutive_5xx": 0,
+                                          "base_ejection_time": "2s", "max_ejection_percent": 30, "panic_percent": 40},
+                 "balance": "maglev", "hash_on": "source_identity",
+                 "retry": {"attempts": 2, "deadline_ms": 1500, "budget_percent": 10, "budget_min_per_second": 0}}
+                """))
+        #expect(settings.connectTimeout == 700_000_000 && settings.lifetimes.idleTimeout == 5_000_000_000)
+        #expect(settings.lifetimes.longestLife == 60_000_000_000 && settings.lifetimes.lifeJitterPercent == 20)
+        #expect(settings.lifetimes.endsWithCertificate == true)
+        #expect(settings.limits == ConnectLimits(connections: 10, pending: 2, perSecond: 50, burst: 5))
+        #expect(settings.policy == .maglev && settings.hashSource == .identity)
+        #expect(
+            settings.retry == RetryPolicy(attempts: 2, deadline: 1_500_000_000, budgetPercent: 10, budgetMinimum: 0))
+        let policy = try #require(settings.outlier).applied(to: OutlierPolicy())
+        #expect(
+            policy == OutlierPolicy(failures: 3, rest: 2_000_000_000, ejectedPercent: 30, panicPercent: 40))
+        #expect(settings.notes.count == 3)
+        #expect(settings.notes.contains { $0.hasPrefix("Proxy.Config.limits.max_concurrent_requests") })
+        #expect(settings.notes.contains { $0.contains("enforcing_consecutive_5xx") && $0.contains("no effect") })
+    }
+
+    @Test("are read in the spelling of config entries")
+    func entries() throws {
+        let settings = try UpstreamSettings(
+            reader(
+                """
+                {"ConnectTimeoutMs": 900, "Limits": {"MaxConnections": 3, "MaxPendingRequests": -1},
+                 "PassiveHealthCheck": {"Interval": 10000000000, "MaxFailures": 4}}
+                """))
+        #expect(settings.connectTimeout == 900_000_000 && settings.limits == ConnectLimits(connections: 3))
+        #expect(settings.outlier?.failures == 4 && settings.notes.count == 1)
+    }
+
+    @Test("of a listener are read, its callers' limits included")
+    func inbound() throws {
+        let settings = try InboundSettings(
+            reader(
+                """
+                {"bind_port": 1, "local_connect_timeout_ms": 250, "handshake_timeout_ms": 3000,
+                 "max_inbound_connections": 100, "limits": {"max_connections": 200},
+                 "source_limits": {"max_connections": 5, "max_connects_per_second": 9},
+                 "intention_deny_live": "drain", "intention_drain_ms": 10, "balance_inbound_connections":
+                 "exact_balance", "envoy_stats_flush_interval": "x", "idle_timout_ms": 3}
+                """))
+        #expect(settings.connectTimeout == 250_000_000 && settings.handshakeTimeout == 3_000_000_000)
+        #expect(settings.limits == ConnectLimits(connections: 100))
+        #expect(settings.sourceLimits == ConnectLimits(connections: 5, perSecond: 9))
+        #expect(settings.denyLive == .drain(10_000_000))
+        #expect(settings.notes.count == 2)
+        #expect(settings.notes.contains("Proxy.Config.idle_timout_ms is not known here and has no effect"))
+    }
+
+    @Test("that say nothing leave the defaults")
+    func empty() throws {
+        #expect(try UpstreamSettings(reader("{}")) == UpstreamSettings())
+        #expect(try UpstreamSettings(reader("null")) == UpstreamSettings())
+        #expect(try InboundSettings(reader("{}")) == InboundSettings())
+        #expect(UpstreamSettings().limits.isUnlimited)
+        #expect(try UpstreamSettings(reader(#"{"connect_timeout_ms": 0}"#)).connectTimeout == nil)
+    }
+
+    @Test(
+        "that cannot be are refused with path and reason",
+        arguments: [
+            (#"{"connect_timeout_ms": -5}"#, "Proxy.Config.connect_timeout_ms: want integer from 0 to"),
+            (#"{"idle_timeout_ms": "x"}"#, "Proxy.Config.idle_timeout_ms: want integer, have \"x\""),
+            (#"{"idle_timeout_ms": -1}"#, "Proxy.Config.idle_timeout_ms: want integer from 0"),
+            (#"{"max_lifetime_ms": 99999999999999}"#, "Proxy.Config.max_lifetime_ms: want integer from 0"),
+            (#"{"limits": 3}"#, "Proxy.Config.limits: want object, have number"),
+            (#"{"limits": {"max_connections": 1.5}}"#, "Proxy.Config.limits.max_connections: want integer"),
+            (#"{"Limits": {"MaxConnections": true}}"#, "Proxy.Config.Limits.MaxConnections: want integer"),
+            (#"{"limits": {"connect_burst": 5}}"#, "Proxy.Config.limits.connect_burst: want max_connects_per_second"),
+            (#"{"balance": "best"}"#, "Proxy.Config.balance: want one of \"least_request\""),
+            (#"{"hash_on": 3}"#, "Proxy.Config.hash_on: want string, have number"),
+            (#"{"retry": {"attempts": 9}}"#, "Proxy.Config.retry.attempts: want integer from 1 to 8, have 9"),
+            (
+                #"{"passive_health_check": {"base_ejection_time": "soon"}}"#,
+                "Proxy.Config.passive_health_check.base_ejection_time: want duration"
+            ),
+            (
+                #"{"passive_health_check": {"base_ejection_time": "-1s"}}"#,
+                "Proxy.Config.passive_health_check.base_ejection_time: want duration from 1ms to a year, have -1s"
+            ),
+            (
+                #"{"passive_health_check": {"max_ejection_percent": 101}}"#,
+                "Proxy.Config.passive_health_check.max_ejection_percent: want integer from 0 to 100, have 101"
+            ),
+            (#"[]"#, "Proxy.Config: want object, have array"),
+        ])
+    func refused(text: String, reason: String) throws {
+        let error = #expect(throws: TypeError.self) { try UpstreamSettings(reader(text)) }
+        #expect(error?.description.hasPrefix(reason) == true, "\(error?.description ?? "")")
+    }
+
+    @Test("of a listener that cannot be are refused with path and reason")
+    func inboundRefused() throws {
+        let error = #expect(throws: TypeError.self) {
+            try InboundSettings(reader(#"{"intention_deny_live": "maybe"}"#))
+        }
+        #expect(
+            error?.description
+                == #"Proxy.Config.intention_deny_live: want one of "cut", "drain", "keep", have "maybe""#)
+        #expect(throws: TypeError.self) { try InboundSettings(reader(#"{"handshake_timeout_ms": -1}"#)) }
+        #expect(throws: TypeError.self) { try InboundSettings(reader(#"{"source_limits": []}"#)) }
+    }
+}
