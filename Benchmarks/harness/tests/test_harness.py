@@ -248,6 +248,10 @@ class Mesh(unittest.TestCase):
     def test_a_sidecar_is_known_by_what_its_agent_told_it(self):
         child = subprocess.Popen(["sleep", "30"], env={"PATH": os.environ["PATH"], "CONNECT_PROXY_ID": "up-proxy"})
         try:
+            # The kernel shows a new program's environment a moment after its start.
+            end = time.monotonic() + 5
+            while not mesh.proxy_of(child.pid) and time.monotonic() < end:
+                time.sleep(0.01)
             self.assertEqual(mesh.proxy_of(child.pid), "up-proxy")
             self.assertEqual(mesh.proxy_of(os.getpid()), "")
         finally:
