@@ -90,9 +90,9 @@ let package = Package(
         proof(of: "JSON"),
         proof(of: "Kernel"),
         proof(of: "Reactor", ["Kernel"]),
-        proof(of: "Relay", ["Kernel"]),
+        proof(of: "Relay", ["Kernel", "TLS"]),
         proof(of: "Log", ["Kernel"]),
-        proof(of: "Proxy", ["Kernel", "Mesh"]),
+        proof(of: "Proxy", ["Kernel", "Mesh", "Reactor", "TLS"]),
         proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),
         .testTarget(name: "TidyTests", swiftSettings: house),
         .executableTarget(

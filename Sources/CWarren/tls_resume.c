@@ -14,7 +14,9 @@
 
 /* --- ticket keys ------------------------------------------------------------------------------------------------ */
 
-enum { KEPT_KEYS = 3 };
+/* One that seals and the one before it. Keys rotate at the resumption lifetime, so a ticket that was sealed just before one
+ * rotation has ended at the next, and a key that leaks tells of two lifetimes at the most. */
+enum { KEPT_KEYS = 2 };
 
 struct ticket_key {
     uint8_t name[16], cipher[32], mac[32];

@@ -9,6 +9,12 @@ public enum Resolver {
         public let host: String
         /// The C library's sentence, for instance "Name or service not known".
         public let reason: String
+        /// The failure to look `host` up for this reason.
+        public init(host: String, reason: String) {
+            self.host = host
+            self.reason = reason
+        }
+
         /// Both, as one sentence.
         public var description: String { "cannot look up \"\(host)\": \(reason)" }
     }

@@ -5,8 +5,19 @@ import Glibc
 public enum Socket {
     /// How a listening socket is set up.
     public struct ListenOptions: Sendable {
-        /// Several sockets may listen on the address, one for each loop (SO_REUSEPORT, socket(7)).
-        public var sharesPort: Bool
+        /// Whether other sockets may listen on the address too, one for each loop (SO_REUSEPORT, socket(7)).
+        public enum Sharing: Sendable {
+            /// None may.
+            case never
+            /// None listens there yet, and this process's further ones may from here on. SO_REUSEPORT alone would let another
+            /// process of the same user in, and connections would go to either.
+            case opens
+            /// One of this process that `opens` does.
+            case joins
+        }
+
+        /// Whether other sockets may listen on the address too.
+        public var sharing: Sharing
         /// Wake only when the client has sent something (TCP_DEFER_ACCEPT, tcp(7)): right where the client speaks first,
         /// wrong for protocols whose server does.
         public var waitsForData: Bool
@@ -18,17 +29,24 @@ public enum Socket {
         public var user: UInt32?
         /// The group of a unix socket's path; `nil` leaves the process's own.
         public var group: UInt32?
+        /// How the connections' peers are watched; ignored where only this machine can connect.
+        public var liveness: Liveness
 
         /// The given options; the defaults suit a server-first protocol on one loop.
-        public init(sharesPort: Bool = false, waitsForData: Bool = false, backlog: Int32 = 4096, mode: UInt16 = 0o660) {
-            self.sharesPort = sharesPort
+        public init(
+            sharing: Sharing = .never, waitsForData: Bool = false, backlog: Int32 = 4096, mode: UInt16 = 0o660,
+            liveness: Liveness = Liveness()
+        ) {
+            self.sharing = sharing
             self.waitsForData = waitsForData
             self.backlog = backlog
             self.mode = mode
+            self.liveness = liveness
         }
     }
 
-    /// A socket that listens on `address` (socket(2), bind(2), listen(2)). Accepted sockets inherit TCP_NODELAY.
+    /// A socket that listens on `address` (socket(2), bind(2), listen(2)). Accepted sockets inherit TCP_NODELAY and what
+    /// `liveness` says, at no call of their own.
     ///
     /// A unix path that exists is taken over only when nobody answers on it.
     public static func listen(on address: SocketAddress, _ options: ListenOptions = .init()) throws(Errno) -> Descriptor
@@ -47,7 +65,7 @@ public enum Socket {
             _ = chmod(address.host, mode_t(options.mode))
         } else {
             try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1))
-            if options.sharesPort { try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEPORT, 1)) }
+            if options.sharing == .joins { try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEPORT, 1)) }
             if address.family == AF_INET6 {
                 try checked(warren_set_option(socket.raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1))
             }
@@ -55,9 +73,14 @@ public enum Socket {
             if options.waitsForData {
                 try checked(warren_set_option(socket.raw, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, 1))
             }
+            if !address.isLoopback { try set(options.liveness, on: socket.raw) }
             try checked(warren_bind(socket.raw, &storage, address.length))
         }
         try checked(warren_listen(socket.raw, options.backlog))
+        if options.sharing == .opens, !address.isUnix {
+            // Behind the listen(2): up to here the address was ours alone, or was refused.
+            try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEPORT, 1))
+        }
         return socket
     }
 
@@ -79,18 +102,6 @@ public enum Socket {
     /// Lets a listener hand over clients that have not sent anything (TCP_DEFER_ACCEPT off, tcp(7)).
     public static func stopDeferring(_ listener: Int32) {
         _ = warren_set_option(listener, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, 0)
-    }
-
-    /// Throws EADDRINUSE when somebody listens on a TCP address, even one who would share the port (bind(2)): a socket
-    /// without SO_REUSEPORT shares with no listener.
-    public static func probe(_ address: SocketAddress) throws(Errno) {
-        let socket = Descriptor(owning: try checked(warren_socket(address.family, Int32(SOCK_STREAM.rawValue))))
-        var storage = address.storage
-        try checked(warren_set_option(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1))
-        if address.family == AF_INET6 {
-            try checked(warren_set_option(socket.raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1))
-        }
-        try checked(warren_bind(socket.raw, &storage, address.length))
     }
 
     private static func removeDeadPath(_ address: SocketAddress) throws(Errno) {
@@ -139,10 +150,16 @@ public enum Socket {
         }
     }
 
-    /// Begins to connect (connect(2)); writability, or an error event, tells the end of it.
-    public static func connect(to address: SocketAddress) throws(Errno) -> Descriptor {
+    /// Begins to connect (connect(2)); writability, or an error event, tells the end of it. Peers on this machine are not
+    /// watched by `liveness`: they cannot vanish without the kernel's noticing, and the calls would be paid for nothing.
+    public static func connect(
+        to address: SocketAddress, _ liveness: Liveness = Liveness()
+    ) throws(Errno) -> Descriptor {
         let socket = Descriptor(owning: try checked(warren_socket(address.family, Int32(SOCK_STREAM.rawValue))))
-        if !address.isUnix { try checked(warren_set_option(socket.raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)) }
+        if !address.isUnix {
+            try checked(warren_set_option(socket.raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1))
+            if !address.isLoopback { try set(liveness, on: socket.raw) }
+        }
         var storage = address.storage
         let result = warren_connect(socket.raw, &storage, address.length)
         if result < 0, result != -EINPROGRESS { throw Errno(-result) }
@@ -182,11 +199,6 @@ public enum Socket {
         try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, idle))
         try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, interval))
         try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, count))
-    }
-
-    /// Gives a connection up when sent data stays unacknowledged this long (TCP_USER_TIMEOUT, tcp(7)).
-    public static func setUserTimeout(_ descriptor: Int32, milliseconds: Int32) throws(Errno) {
-        try checked(warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, milliseconds))
     }
 
     /// A connected pair of unix stream sockets (socketpair(2)), nonblocking: for tests and in-process links.

@@ -110,7 +110,15 @@ public struct SocketAddress: Sendable, Equatable, Hashable, CustomStringConverti
     public var isLoopback: Bool {
         switch family {
         case AF_INET: withUnsafeBytes(of: storage) { $0[4] == 127 }
-        case AF_INET6: host == "::1" || host.hasPrefix("::ffff:127.")
+        case AF_INET6:
+            // sin6_addr stands at offset 8 (ipv6(7)). ::1, or ::ffff:127.0.0.0/8; no text is made, each dial asks.
+            withUnsafeBytes(of: storage) { bytes in
+                let (high, low) = (
+                    bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+                )
+                return high == 0 && (low == 1 || low >> 24 == 0xffff_7f)
+            }
         default: true
         }
     }

@@ -10,16 +10,17 @@ public final class LogWriter: Sendable {
         var dropped = 0
         var isWriting = false
         var isSleeping = false
+        /// -1 until the writer is opened; lines wait.
+        var descriptor: Int32
     }
 
     private static let limit = 4 << 20
-    private let state = Mutex(State())
-    private let descriptor: Int32
+    private let state: Mutex<State>
     private let bell: Int32
 
-    /// A writer to `descriptor` (2 for standard error), which stays the caller's.
-    public init(descriptor: Int32) {
-        self.descriptor = descriptor
+    /// A writer to `descriptor` (2 for standard error), which stays the caller's; `nil` lets lines wait until `open`.
+    public init(descriptor: Int32?) {
+        state = Mutex(State(descriptor: descriptor ?? -1))
         // Blocking on purpose: the thread sleeps in read(2) on it.
         bell = warren_eventfd_blocking()
         precondition(bell >= 0, "no descriptor left for the log's eventfd")
@@ -33,6 +34,12 @@ public final class LogWriter: Sendable {
             }, writer.toOpaque())
         precondition(result == 0, "pthread_create failed: \(result)")
         pthread_detach(thread)
+    }
+
+    /// Writes to `descriptor`, which stays the caller's, from here on.
+    public func open(_ descriptor: Int32) {
+        state.withLock { $0.descriptor = descriptor }
+        _ = warren_eventfd_signal(bell)
     }
 
     /// Queues a whole line, its newline included.
@@ -52,14 +59,15 @@ public final class LogWriter: Sendable {
     /// Waits until everything queued before was written, at most `milliseconds`: for the end of the process.
     public func flush(milliseconds: Int = 500) {
         for _ in 0..<milliseconds {
-            if state.withLock({ $0.waiting.isEmpty && !$0.isWriting }) { return }
+            if state.withLock({ ($0.waiting.isEmpty && !$0.isWriting) || $0.descriptor < 0 }) { return }
             usleep(1000)
         }
     }
 
     private func run() -> Never {
         while true {
-            let batch: [UInt8] = state.withLock { state in
+            let (batch, descriptor): ([UInt8], Int32) = state.withLock { state in
+                guard state.descriptor >= 0 else { return ([], -1) }
                 var batch = state.waiting
                 state.waiting = []
                 if state.dropped > 0 {
@@ -68,19 +76,19 @@ public final class LogWriter: Sendable {
                 }
                 state.isSleeping = batch.isEmpty
                 state.isWriting = !batch.isEmpty
-                return batch
+                return (batch, state.descriptor)
             }
             if batch.isEmpty {
                 var count: UInt64 = 0
                 _ = read(bell, &count, 8)
             } else {
-                write(batch)
+                write(batch, to: descriptor)
                 state.withLock { $0.isWriting = false }
             }
         }
     }
 
-    private func write(_ batch: [UInt8]) {
+    private func write(_ batch: [UInt8], to descriptor: Int32) {
         batch.withUnsafeBytes { bytes in
             var offset = 0
             while offset < bytes.count {

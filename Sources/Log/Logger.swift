@@ -87,12 +87,21 @@ public struct Logger: Sendable {
     /// Writes one line.
     public func log(_ level: LogLevel, _ message: @autoclosure () -> String, _ fields: [LogField] = []) {
         guard level >= self.level else { return }
+        write(level, message(), fields)
+    }
+
+    /// Writes a line of level info whatever the level: the answer to somebody who asked for it, for instance by a signal.
+    public func answer(_ message: String, _ fields: [LogField]) {
+        write(.info, message, fields)
+    }
+
+    private func write(_ level: LogLevel, _ message: String, _ fields: [LogField]) {
         var line: [UInt8] = []
         line.reserveCapacity(160)
         if isJSON {
-            appendJSON(&line, level, message(), fields)
+            appendJSON(&line, level, message, fields)
         } else {
-            appendText(&line, level, message(), fields)
+            appendText(&line, level, message, fields)
         }
         line.append(0x0a)
         writer.append(line)

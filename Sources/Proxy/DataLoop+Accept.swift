@@ -12,16 +12,15 @@ extension DataLoop {
         let route = routes[Int(listener.pointee.route)]!
         for _ in 0..<settings.acceptBudget {
             guard listener.pointee.isReadable else { return }
-            guard hasRoom else {
-                counters.count(.paused)
-                break
-            }
+            guard takePlace() else { break }
             if route.front != nil, let later = handshakeBudget.take(now: loop.now) {
+                heldPlaces += 1
                 counters.count(.handshakesPaused)
                 backOff(id, listener, until: later)
                 return
             }
             if let later = conditions[Int(route.id)]?.takeAccept(now: loop.now) {
+                heldPlaces += 1
                 counters.count(.acceptsPaced)
                 backOff(id, listener, until: later)
                 return
@@ -29,10 +28,12 @@ extension DataLoop {
             switch Socket.accept(from: listener.pointee.socket.raw) {
             case .connection(let descriptor, let address): begin(descriptor, address, route)
             case .wouldBlock:
+                heldPlaces += 1
                 listener.pointee.isReadable = false
                 return
-            case .skipped: continue
+            case .skipped: heldPlaces += 1
             case .failed(let error):
+                heldPlaces += 1
                 guard outOfDescriptors(id, listener, error) else { return }
             }
         }
@@ -167,9 +168,12 @@ extension DataLoop {
                 continue
             }
             let state = routes[Int(listener.pointee.route)]!
-            while hasRoom,
-                case .connection(let descriptor, let address) = Socket.accept(from: listener.pointee.socket.raw)
-            {
+            while takePlace() {
+                guard case .connection(let descriptor, let address) = Socket.accept(from: listener.pointee.socket.raw)
+                else {
+                    heldPlaces += 1
+                    break
+                }
                 begin(descriptor, address, state)
             }
             if listener.pointee.backOff != .none { loop.timers.cancel(listener.pointee.backOff) }

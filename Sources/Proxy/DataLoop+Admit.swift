@@ -12,6 +12,7 @@ extension DataLoop {
             do throws(TLSFault) {
                 connection.pointee.tunnel.front.session = try Session(context: context)
             } catch {
+                counters.clientFailed(error.reason)
                 end(slot, .tls(.front, error.reason))
                 return
             }
@@ -22,10 +23,12 @@ extension DataLoop {
         case .ended(let error): end(slot, .broken(.front, error ?? .connectionReset))
         case .failed(let fault):
             counters.clientFailed(fault.reason)
-            log.info(
-                "client's TLS handshake failed", .text("route", route(of: connection).name),
-                .text("client", connection.pointee.client.description), .text("reason", fault.reason.description),
-                .text("detail", fault.detail))
+            say(
+                .info, about: .clients, "client's TLS handshake failed",
+                [
+                    .text("route", route(of: connection).name), .text("client", connection.pointee.client.description),
+                    .text("reason", fault.reason.description), .text("detail", fault.detail),
+                ])
             linger(slot, connection, .tls(.front, fault.reason))
         }
     }
@@ -55,11 +58,13 @@ extension DataLoop {
         let facts = peers[connection.pointee.peer]
         counters.count(.refused)
         counters.tally(rule, .refused)
-        log.info(
-            "client refused", .text("route", route(of: connection).name),
-            .text("client", connection.pointee.client.description),
-            .text("peer", facts?.uri ?? facts?.commonName ?? "?"), .text("serial", facts?.serial ?? "?"),
-            .text("rule", rule))
+        say(
+            .info, about: .clients, "client refused",
+            [
+                .text("route", route(of: connection).name), .text("client", connection.pointee.client.description),
+                .text("peer", facts?.uri ?? facts?.commonName ?? "?"), .text("serial", facts?.serial ?? "?"),
+                .text("rule", rule),
+            ])
         connection.pointee.tunnel.front.refuse(.accessDenied, &resources)
         linger(slot, connection, .refused(.front))
     }

@@ -31,7 +31,7 @@ extension DataLoop {
             if connection.pointee.tried.count > 1 { counters.count(.retries) }
             if connection.pointee.pickedBy == .failover { counters.count(.failovers) }
             do throws(Errno) {
-                let descriptor = try Socket.connect(to: target.address)
+                let descriptor = try Socket.connect(to: target.address, route.settings.targetLiveness)
                 try loop.register(descriptor.raw, Token(kind: Kind.back, slot: slot))
                 connection.pointee.tunnel.back = Leg(descriptor.release(), isUnix: target.address.isUnix)
                 arm(slot, connection, at: min(loop.now + connectTimeout(connection), connection.pointee.dialUntil))
@@ -91,6 +91,7 @@ extension DataLoop {
                 context: context, serverName: target.serverName,
                 resumption: "\(target.address)|\(target.expectation.description)")
         } catch {
+            counters.targetFailed(error.reason)
             tryNextTarget(slot, connection, .tls(.back, error.reason), error.description)
             return
         }
@@ -147,9 +148,12 @@ extension DataLoop {
         let (cluster, slot) = (route.clusters[Int(connection.pointee.cluster)], Int(connection.pointee.target))
         let target = cluster.targets.states[slot].target
         judge(connection, .failure)
-        log.warn(
-            "cannot connect to target", .text("route", route.name), .text("target", target.name),
-            .text("error", reason), .number("attempt", connection.pointee.tried.count))
+        say(
+            .warn, about: .targets, "cannot connect to target",
+            [
+                .text("route", route.name), .text("target", target.name), .text("error", reason),
+                .number("attempt", connection.pointee.tried.count),
+            ])
         releaseTarget(&connection.pointee)
     }
 

@@ -21,6 +21,9 @@ extension DataLoop {
             isDraining = true
             drainDeadline = 0
             closeListeners()
+        case .tickets(let keys):
+            for route in routes { route?.front?.use(keys) }
+        case .place: placeArrived()
         case .report(let number, let tunnels):
             notices(
                 .report(

@@ -33,7 +33,7 @@ extension DataLoop {
     /// Moves bytes, and takes note of what that came to.
     func relay(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         guard connection.pointee.phase == .relaying else { return }
-        connection.pointee.lastActivity = loop.now
+        let before = connection.pointee.tunnel.movementMark
         let progress: Tunnel.Progress
         if connection.pointee.special >= 0 {
             guard let moved = moveUnderConditions(slot, connection) else { return }
@@ -41,11 +41,15 @@ extension DataLoop {
         } else {
             progress = connection.pointee.tunnel.move(budget: settings.turnBudget, &resources)
         }
+        // An event that moved nothing, a probe's answer or a window's news, is no activity.
+        if connection.pointee.tunnel.movementMark != before { connection.pointee.lastActivity = loop.now }
         switch progress {
         case .waiting, .throttled:
             if !connection.pointee.isJudged { judgeAnswer(connection) }
             if !connection.pointee.isHalfClosed, connection.pointee.tunnel.isHalfClosed {
                 connection.pointee.isHalfClosed = true
+                // The deadline of this state counts from its beginning.
+                connection.pointee.lastActivity = loop.now
                 rearm(slot, connection)
             }
         case .moreWork: queue(slot, connection)
@@ -63,6 +67,7 @@ extension DataLoop {
         }
         // A reset now would take back what the survivor has still to receive.
         connection.pointee.phase = .resetting
+        connection.pointee.lastActivity = loop.now
         connection.pointee.tunnel.abandon(&resources)
         arm(slot, connection, at: loop.now + .milliseconds(20))
     }
@@ -97,6 +102,7 @@ extension DataLoop {
         routes[Int(connection.route)]!.live -= 1
         forgetIfEmpty(connection.route)
         if crowd.hasLeft(connections.count) { trimLater() }
+        givePlaceBack()
     }
 
     private func reset(_ descriptor: Int32) {
@@ -118,13 +124,17 @@ extension DataLoop {
         case .limited: counters.count(.limited)
         case .complete, .refused, .unreachable, .noTarget, .drained, .injected: break
         }
-        let level: LogLevel = ending.isOrdinary && faultName(connection) == nil ? .debug : .info
-        guard accessLog != nil || log.wants(level) else { return }
-        let fields = fields(of: connection, farewell)
+        // A handshake's failure was counted when it failed.
+        if case .tls(let side, let reason) = ending, connection.phase == .relaying || connection.phase == .resetting {
+            if side == .front { counters.clientFailed(reason) } else { counters.targetFailed(reason) }
+        }
         if let accessLog {
-            accessLog.log(.info, "connection", fields)
+            accessLog.log(.info, "connection", fields(of: connection, farewell))
         } else {
-            log.log(level, "connection ended", fields)
+            let level: LogLevel = ending.isOrdinary && faultName(connection) == nil ? .debug : .info
+            guard log.wants(level) else { return }
+            let fields = fields(of: connection, farewell)
+            say(level, about: .clients, "connection ended", fields)
         }
     }
 
@@ -133,7 +143,8 @@ extension DataLoop {
         let target = route.target(of: connection)?.name ?? "-"
         var fields: [LogField] = [
             .text("route", route.name), .text("client", connection.client.description), .text("target", target),
-            .text("ending", farewell.ending.name), .text("error", farewell.ending.error?.description ?? "-"),
+            .text("ending", farewell.ending.name), .text("ended_by", farewell.endedBy), .text("path", farewell.path),
+            .text("error", farewell.ending.error?.description ?? "-"),
             .number("bytes_forward", farewell.bytesForward), .number("bytes_backward", farewell.bytesBackward),
             .number("bytes_spliced", farewell.bytesSpliced), .number("duration_us", farewell.duration / 1000),
             .number("connect_us", farewell.connectTime / 1000), .number("attempts", farewell.attempts),

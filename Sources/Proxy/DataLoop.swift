@@ -21,6 +21,7 @@ final class DataLoop {
         static let shadowTimer: UInt8 = 8
         static let retireTimer: UInt8 = 9
         static let trimTimer: UInt8 = 10
+        static let linesTimer: UInt8 = 11
     }
 
     let worker: Int
@@ -31,6 +32,7 @@ final class DataLoop {
     let notices: @Sendable (Notice) -> Void
     let log: Logger
     let accessLog: Logger?
+    let places: ConnectionPlaces
 
     var routes: [RouteState?] = []
     var listeners = Slab<Listener>()
@@ -38,7 +40,13 @@ final class DataLoop {
     var peers = PeerTable()
     var resources: RelayResources
     var ready = ReadyList()
-    /// Listeners that could not be served to their end: no room, or more than a turn's share.
+    /// Places taken or handed over and not yet used; none outlives a turn.
+    var heldPlaces = 0
+    /// Whether this loop stands in the queue for a place.
+    var isWaitingForPlace = false
+    var clientLines = LineBudget()
+    var targetLines = LineBudget()
+    /// Listeners that could not be served to their end: no place, or more than a turn's share.
     var acceptQueue = ReadyList()
     var counters = ProxyCounters()
     /// For choices; each loop's own.
@@ -80,6 +88,7 @@ final class DataLoop {
         notices = plumbing.notices
         log = plumbing.log
         accessLog = plumbing.accessLog
+        places = plumbing.places
         do throws(Errno) {
             loop = try EventLoop()
             try loop.attach(plumbing.orders)
@@ -104,9 +113,6 @@ final class DataLoop {
     func run() {
         loop.run(self)
     }
-
-    /// Whether another connection may be taken.
-    var hasRoom: Bool { connections.count < settings.maxConnections }
 
     func route(of connection: UnsafeMutablePointer<Connection>) -> RouteState {
         routes[Int(connection.pointee.route)]!
@@ -138,6 +144,7 @@ extension DataLoop: LoopHandler {
         case Kind.shadowTimer: shadowTimerFired(token.slot)
         case Kind.retireTimer: retire(token.slot)
         case Kind.trimTimer: trim()
+        case Kind.linesTimer: countLeftOut(token.slot)
         // The drain's deadline: `turnEnds` looks at the clock.
         default: break
         }
@@ -150,8 +157,9 @@ extension DataLoop: LoopHandler {
     func turnEnds() -> Bool {
         serveReadyList()
         serveAcceptQueue()
+        returnUnusedPlaces()
         endIfDrained()
-        return !ready.isEmpty || (!acceptQueue.isEmpty && hasRoom)
+        return !ready.isEmpty || (!acceptQueue.isEmpty && mayAccept)
     }
 
     private func serveReadyList() {
@@ -165,8 +173,8 @@ extension DataLoop: LoopHandler {
     }
 
     private func serveAcceptQueue() {
-        for _ in 0..<acceptQueue.count where hasRoom {
-            guard let slot = acceptQueue.popFirst() else { return }
+        for _ in 0..<acceptQueue.count {
+            guard mayAccept, let slot = acceptQueue.popFirst() else { return }
             guard let listener = listeners.pointer(slot) else { continue }
             listener.pointee.isQueued = false
             accept(slot)

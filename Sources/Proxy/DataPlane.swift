@@ -11,14 +11,24 @@ public struct RouteID: Sendable, Hashable {
 
 /// The data loops of a process, as its control loop holds them: one thread each, reached only through mailboxes.
 public final class DataPlane {
-    /// Why listeners could not be had; nothing of them is left open then.
+    /// Why loops or listeners could not be had; nothing of them is left open then.
     public struct StartFailure: Error, Sendable, CustomStringConvertible {
         /// The address that could not be listened on, or what else failed.
         public let subject: String
-        /// The kernel's word.
-        public let error: Errno
+        /// What was wrong, in words.
+        public let reason: String
+        /// The kernel's word about an address; `nil` when a loop could not start.
+        public let error: Errno?
         /// One sentence.
-        public var description: String { "\(subject): \(error)" }
+        public var description: String { "\(subject): \(reason)" }
+
+        static func listener(_ address: SocketAddress, _ error: Errno) -> Self {
+            StartFailure(subject: address.description, reason: error.description, error: error)
+        }
+
+        static func loop(_ reason: String) -> Self {
+            StartFailure(subject: "a data loop cannot start", reason: reason, error: nil)
+        }
     }
 
     private let workers: [Mailbox<Order>]
@@ -31,42 +41,56 @@ public final class DataPlane {
     /// How many loops there are.
     public var workerCount: Int { workers.count }
 
-    /// Starts `count` loops without routes. `notices` is called on their threads. With `sharesPorts` a route may be added
-    /// on the port of one that is removed only then, so that nobody is turned away in between.
+    /// Starts `count` loops without routes, and returns when all of them run; when one cannot, none is left running.
+    /// `notices` is called on their threads. With `sharesPorts` a route may be added on the port of one that is removed only
+    /// then, so that nobody is turned away in between.
     public init(
         settings: LoopSettings, workers count: Int, sharesPorts: Bool = false, log: Logger, accessLog: Logger? = nil,
         notices: @escaping @Sendable (Notice) -> Void
     ) throws(StartFailure) {
         self.sharesPorts = sharesPorts || count > 1
+        let gate: StartGate
         do throws(Errno) {
             var boxes: [Mailbox<Order>] = []
             for _ in 0..<count { boxes.append(try Mailbox()) }
             workers = boxes
+            gate = try StartGate()
         } catch {
-            throw StartFailure(subject: "eventfd", error: error)
+            throw .loop("eventfd: \(error)")
         }
         var shared = settings
         shared.workers = count
         // Each loop its own heap; the control loop and the helpers share one.
         Memory.settle(arenas: count + 1)
+        let places = ConnectionPlaces(limit: settings.maxConnections, mailboxes: workers)
         for worker in 0..<count {
-            let plumbing = WorkerPlumbing(orders: workers[worker], log: log, accessLog: accessLog, notices: notices)
-            Thread.start(name: "data-\(worker)") { [shared] in Self.run(worker, shared, plumbing) }
+            let plumbing = WorkerPlumbing(
+                orders: workers[worker], log: log, accessLog: accessLog, places: places, notices: notices)
+            do throws(Errno) {
+                try Thread.start(name: "data-\(worker)") { [shared] in Self.run(worker, shared, plumbing, gate) }
+            } catch {
+                gate.report(
+                    "no thread for it: \(error); raise the limit of processes (ulimit -u) or give fewer -workers")
+            }
         }
+        guard let reason = gate.wait(for: count) else { return }
+        stop()
+        throw .loop(reason)
     }
 
-    private static func run(_ worker: Int, _ settings: LoopSettings, _ plumbing: WorkerPlumbing) {
+    private static func run(_ worker: Int, _ settings: LoopSettings, _ plumbing: WorkerPlumbing, _ gate: StartGate) {
+        let dataLoop: DataLoop
         do throws(DataLoop.StartFault) {
-            try DataLoop(worker: worker, settings: settings, plumbing: plumbing).run()
+            dataLoop = try DataLoop(worker: worker, settings: settings, plumbing: plumbing)
         } catch {
-            let reason =
-                switch error {
-                case .system(let error): error.description
-                case .tls(let fault): fault.description
-                }
-            plumbing.log.error("a data loop could not start", .number("worker", worker), .text("error", reason))
-            plumbing.notices(.ended(worker: worker, ProxyCounters()))
+            switch error {
+            case .system(let error): gate.report(error.description)
+            case .tls(let fault): gate.report(fault.description)
+            }
+            return
         }
+        gate.report()
+        dataLoop.run()
     }
 
     /// Binds `addresses` for every loop and serves `route` on them. The addresses come back with the ports the kernel
@@ -77,12 +101,11 @@ public final class DataPlane {
         var bound: [[BoundListener]] = .init(repeating: [], count: workers.count)
         var addresses = addresses
         do throws(StartFailure) {
-            for address in addresses { try claim(address) }
             for worker in workers.indices {
                 for index in addresses.indices {
                     // A unix path has no SO_REUSEPORT: its one listener serves on the first loop.
                     if addresses[index].isUnix, worker > 0 { continue }
-                    let listener = try bind(addresses[index], clientSpeaksFirst: route.front != nil)
+                    let listener = try bind(addresses[index], for: route, isFirst: worker == 0)
                     bound[worker].append(listener)
                     if addresses[index].port == 0, let chosen = try? Socket.localAddress(of: listener.descriptor) {
                         addresses[index] = chosen
@@ -104,24 +127,25 @@ public final class DataPlane {
         return (RouteID(number: id), addresses)
     }
 
-    /// Makes sure that no other process listens on `address`: with SO_REUSEPORT the kernel would share it out to both.
-    private func claim(_ address: SocketAddress) throws(StartFailure) {
-        guard sharesPorts, !address.isUnix, address.port != 0, !ownPorts.contains(address.port) else { return }
-        do throws(Errno) {
-            try Socket.probe(address)
-        } catch {
-            throw StartFailure(subject: address.description, error: error)
-        }
+    /// The first socket of an address that is not ours yet is exclusive until it listens: SO_REUSEPORT alone would let another
+    /// process have a part of the connections.
+    private func sharing(of address: SocketAddress, isFirst: Bool) -> Socket.ListenOptions.Sharing {
+        guard sharesPorts else { return .never }
+        return isFirst && !ownPorts.contains(address.port) ? .opens : .joins
     }
 
-    private func bind(_ address: SocketAddress, clientSpeaksFirst: Bool) throws(StartFailure) -> BoundListener {
+    private func bind(
+        _ address: SocketAddress, for route: Route, isFirst: Bool
+    ) throws(StartFailure) -> BoundListener {
         do throws(Errno) {
-            let options = Socket.ListenOptions(sharesPort: sharesPorts, waitsForData: clientSpeaksFirst)
+            let options = Socket.ListenOptions(
+                sharing: sharing(of: address, isFirst: isFirst), waitsForData: route.front != nil,
+                liveness: route.settings.clientLiveness)
             return BoundListener(
                 descriptor: try Socket.listen(on: address, options).release(), name: address.description,
                 path: address.isUnix ? address.host : nil)
         } catch {
-            throw StartFailure(subject: address.description, error: error)
+            throw .listener(address, error)
         }
     }
 
@@ -133,6 +157,11 @@ public final class DataPlane {
         served[Int(id.number)].route = route
         gate.change(to: route.plan, now: Clock.monotonic)
         for worker in workers { worker.post(.change(id.number, route)) }
+    }
+
+    /// Seals session tickets with `keys` from the loops' next turn on, on every listener that issues any.
+    public func use(_ keys: TicketKeys) {
+        for worker in workers { worker.post(.tickets(keys)) }
     }
 
     /// Accepts no more on the route; its tunnels go on.

@@ -15,6 +15,10 @@ enum Order: Sendable {
     case drain(deadline: Instant)
     /// End now: tunnels are closed where they stand.
     case stop
+    /// Seal tickets with these keys from here on, on every listener that issues any.
+    case tickets(TicketKeys)
+    /// A place for one more connection is yours (`ConnectionPlaces`).
+    case place
     /// Say what you hold; the answer carries the same number.
     case report(UInt64, tunnels: Bool)
 }
@@ -40,6 +44,7 @@ struct WorkerPlumbing: Sendable {
     let orders: Mailbox<Order>
     let log: Logger
     let accessLog: Logger?
+    let places: ConnectionPlaces
     let notices: @Sendable (Notice) -> Void
 }
 

@@ -20,14 +20,34 @@ public struct RouteSettings: Sendable, Equatable {
     public var faults = FaultPlan()
     /// Who gets a copy of what clients send; `nil` for nobody.
     public var mirror: Mirror?
+    /// Silence after which the kernel asks whether a peer on another machine still is there, on both legs; one that vanished
+    /// is noticed after twice that time. Whole seconds, 32,767 at most; 0 never asks. The default notices within a minute,
+    /// and costs an idle tunnel two small packets in it.
+    public var keepalive: Nanoseconds = .seconds(30)
+    /// How long a target on another machine may leave sent bytes unacknowledged, or its window shut, before the connection is
+    /// given up; 0 leaves that to the kernel, a quarter of an hour. Only for the legs we dial, on which requests go: towards
+    /// a client it would also end every download whose reader pauses (docs/decisions/0006).
+    public var userTimeout: Nanoseconds = .seconds(120)
 
     /// The defaults.
     public init() {}
 }
 
+extension RouteSettings {
+    /// What dialled sockets are told.
+    var targetLiveness: Liveness {
+        Liveness(keepalive: keepaliveSeconds, userTimeout: Int32(clamping: userTimeout / 1_000_000))
+    }
+
+    /// What listeners are told, and accepted sockets inherit.
+    var clientLiveness: Liveness { Liveness(keepalive: keepaliveSeconds) }
+
+    private var keepaliveSeconds: Int32 { Int32(clamping: (keepalive + 999_999_999) / 1_000_000_000) }
+}
+
 /// How a data loop works, whatever its routes.
 public struct LoopSettings: Sendable {
-    /// Connections this loop holds at once; those beyond wait in the kernel's queue.
+    /// Connections that all loops of a plane hold at once; those beyond wait in the kernel's queue.
     public var maxConnections: Int = 8192
     /// TLS handshakes this loop begins in a second; those beyond wait in the kernel's queue, so that no CPU is spent on
     /// them; 0 for no limit.

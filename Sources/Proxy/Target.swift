@@ -44,7 +44,7 @@ public enum PeerExpectation: Sendable, Equatable {
     public func isMet(by peer: PeerFacts) -> Bool {
         switch self {
         case .anyVerified: true
-        case .uri(let wanted): peer.uris.contains { wanted.contains($0) }
+        case .uri(let wanted): peer.uris.contains { uri in wanted.contains { PeerURI.areEqual($0, uri) } }
         case .dnsName(let wanted): peer.dnsNames.contains { DNSName.matches(pattern: $0, wanted) }
         }
     }

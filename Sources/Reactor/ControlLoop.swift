@@ -151,14 +151,18 @@ public final class ControlLoop {
         }
         let answer = Answer(handler)
         let handle = handle
-        Thread.start(name: "resolver") {
-            let result: Result<[SocketAddress], Resolver.Failure>
-            do throws(Resolver.Failure) {
-                result = .success(try Resolver.addresses(of: name))
-            } catch {
-                result = .failure(error)
+        do throws(Errno) {
+            try Thread.start(name: "resolver") {
+                let result: Result<[SocketAddress], Resolver.Failure>
+                do throws(Resolver.Failure) {
+                    result = .success(try Resolver.addresses(of: name))
+                } catch {
+                    result = .failure(error)
+                }
+                handle.execute { answer.give(result) }
             }
-            handle.execute { answer.give(result) }
+        } catch {
+            handle.execute { answer.give(.failure(Resolver.Failure(host: "\(name)", reason: "no thread: \(error)"))) }
         }
     }
 

@@ -1,5 +1,6 @@
 import CWarren
 import Glibc
+import Kernel
 
 /// Threads of our own, for loops and for calls that block. Not for work that could sit on a loop.
 public enum Thread {
@@ -12,8 +13,11 @@ public enum Thread {
         }
     }
 
-    /// Starts a detached thread called `name` (at most 15 bytes are seen in ps and perf).
-    public static func start(name: String, stackBytes: Int = 512 << 10, _ run: @escaping @Sendable () -> Void) {
+    /// Starts a detached thread called `name` (at most 15 bytes are seen in ps and perf). Throws when the system has none left
+    /// to give (pthread_create(3)): EAGAIN by RLIMIT_NPROC or a control group.
+    public static func start(
+        name: String, stackBytes: Int = 512 << 10, _ run: @escaping @Sendable () -> Void
+    ) throws(Errno) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
@@ -29,7 +33,10 @@ public enum Thread {
                 body.run()
                 return nil
             }, body.toOpaque())
-        precondition(result == 0, "pthread_create failed: \(result)")
+        if result != 0 {
+            body.release()
+            throw Errno(result)
+        }
     }
 
     /// A number that tells threads apart while they live.

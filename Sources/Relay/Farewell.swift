@@ -78,6 +78,16 @@ public enum Ending: Sendable, Equatable {
         }
     }
 
+    /// The side whose doing this is, where the ending alone tells.
+    var culprit: Side? {
+        switch self {
+        case .broken(let side, _), .tls(let side, .peerAlert), .tls(let side, .truncated): side
+        case .unreachable(let error): error == .timedOut ? nil : .back
+        case .complete, .tls, .refused, .handshakeTimeout, .idle, .halfClosed, .noTarget, .limited, .injected, .drained:
+            nil
+        }
+    }
+
     /// The kernel's word, where there is one.
     public var error: Errno? {
         switch self {
@@ -97,6 +107,11 @@ public struct Farewell: Sendable {
     public var bytesBackward: UInt64
     /// Those of both that were spliced.
     public var bytesSpliced: UInt64
+    /// Who was the first to end: "client", "target", or "warren" when neither had before we ended it.
+    public var endedBy: String
+    /// How bytes travelled, client to target and back: "copy/splice", "tls/tls"; a direction that was ever spliced counts as
+    /// that. "-" when no target was reached.
+    public var path: String
     /// From accept to the end.
     public var duration: Nanoseconds
     /// From accept to the target's answer; 0 when there was none.
@@ -112,9 +127,21 @@ public struct Farewell: Sendable {
         bytesForward = tunnel.forward.bytes
         bytesBackward = tunnel.backward.bytes
         bytesSpliced = tunnel.forward.splicedBytes + tunnel.backward.splicedBytes
+        switch tunnel.firstEnd ?? ending.culprit {
+        case .front?: endedBy = "client"
+        case .back?: endedBy = "target"
+        case nil: endedBy = "warren"
+        }
+        path =
+            connectTime == 0
+            ? "-" : "\(Self.word(for: tunnel.forward))/\(Self.word(for: tunnel.backward))"
         self.duration = duration
         self.connectTime = connectTime
         self.attempts = attempts
+    }
+
+    private static func word(for half: borrowing Half) -> String {
+        "\(half.splicedBytes > 0 ? Half.Path.splice : half.path)"
     }
 }
 

@@ -21,6 +21,8 @@ public struct Tunnel: ~Copyable {
     public var forward = Half()
     /// From back to front.
     public var backward = Half()
+    /// Who was the first to say that it was done, or to break; of two in the same round the front.
+    public private(set) var firstEnd: Side?
 
     /// A tunnel of two legs; the back one may come later.
     public init(front: consuming Leg, back: consuming Leg = .none) {
@@ -85,9 +87,22 @@ public struct Tunnel: ~Copyable {
             &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, &forwards, &resources, &io)
         let second = Self.move(
             &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, &backwards, &resources, &io)
+        if firstEnd == nil { noteFirstEnd() }
         guard forward.failure == nil, backward.failure == nil else { return nil }
         if forward.isFinished, backward.isFinished { return nil }
         return first || second
+    }
+
+    private mutating func noteFirstEnd() {
+        if let failure = forward.failure {
+            firstEnd = failure.atSource ? .front : .back
+        } else if let failure = backward.failure {
+            firstEnd = failure.atSource ? .back : .front
+        } else if forward.sourceEnded {
+            firstEnd = .front
+        } else if backward.sourceEnded {
+            firstEnd = .back
+        }
     }
 
     /// A leg that broke is dead both ways, but what its peer sent before can still be read and delivered.
@@ -149,6 +164,14 @@ public struct Tunnel: ~Copyable {
     /// Whether reading the back leg may bring something that the front one takes.
     public var wantsBackward: Bool {
         !backward.isFinished && !backward.sourceEnded && back.hasInput && front.isWritable
+    }
+
+    /// A number that changes whenever a byte moved, in whatever form: delivered, read and waiting, or taken from what waited.
+    /// Bytes that wait or sit in a pipe never reach 2^24, so that delivered ones stand above them.
+    public var movementMark: UInt64 {
+        let delivered = (forward.bytes &+ backward.bytes) << 24
+        let arrived = UInt64(front.carry.count + back.carry.count + forward.pipeBytes + backward.pipeBytes)
+        return delivered &+ arrived &- UInt64(front.unsent.count + back.unsent.count)
     }
 
     /// Bytes read from the front leg and not yet taken by the back one.

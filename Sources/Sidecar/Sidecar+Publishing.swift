@@ -47,7 +47,8 @@ extension Sidecar {
                 targets: targets, settings: definition.inbound)
         }
         // The tunnels of a listener that has moved or gone are judged by the same rules as those of the present one.
-        for id in retired.keys { plane.change(id, to: route([])) }
+        // For its last second a listener still accepts, so it keeps the application.
+        for id in retired.keys { plane.change(id, to: route(publicRoute?.targets ?? [])) }
         guard !isDraining, let listen = definition.listen, let application = definition.application else {
             if let published = publicRoute {
                 plane.change(published.id, to: route(published.targets))

@@ -27,7 +27,8 @@ public final class Sidecar {
     var leaf: (chain: [UInt8], key: [UInt8], serial: String)?
     var rules: [Intention]?
     var fallback: IntentionDefault?
-    let tickets: TicketKeys?
+    /// What the public listener's session tickets are sealed with; new keys come at every resumption lifetime.
+    var tickets: TicketKeys?
 
     var followers: [String: Follower] = [:]
     /// How often in a row the agent did not know our definition, in either form.
@@ -102,7 +103,7 @@ public final class Sidecar {
         self.onEnd = onEnd
         agent = AgentConnection(on: loop, server: options.agent, token: options.token)
         var settings = LoopSettings()
-        settings.maxConnections = max(1, options.maxConnections / options.workers)
+        settings.maxConnections = options.maxConnections
         settings.accelerator = options.accelerator
         let box = Box()
         let handle = loop.handle
@@ -118,6 +119,7 @@ public final class Sidecar {
         }
         tickets = try? TicketKeys()
         box.sidecar = self
+        rotateTicketsLater()
         begin()
     }
 
@@ -160,12 +162,17 @@ public final class Sidecar {
     /// Writes counters and live tunnels to the log.
     public func report() {
         reportNumber += 1
-        log.info(
-            "state", .text("agent", awaySince == nil ? "answering" : "away"),
-            .number("staleness_ms", staleness / 1_000_000),
-            .text("admission", authorizer == nil ? "intentions" : "asked of the agent"),
-            .number("material_generation", materialGeneration), .number("admission_generation", admissionGeneration),
-            .number("intentions", rules?.count ?? 0), .number("heap_bytes", Memory.heapInUse))
+        // Asked for by a signal: an answer whatever the log's level.
+        log.answer(
+            "state",
+            [
+                .text("agent", awaySince == nil ? "answering" : "away"),
+                .number("staleness_ms", staleness / 1_000_000),
+                .text("admission", authorizer == nil ? "intentions" : "asked of the agent"),
+                .number("material_generation", materialGeneration),
+                .number("admission_generation", admissionGeneration), .number("intentions", rules?.count ?? 0),
+                .number("heap_bytes", Memory.heapInUse),
+            ])
         plane.report(reportNumber, tunnels: true)
     }
 
@@ -180,11 +187,10 @@ public final class Sidecar {
             endIfDone()
         case .report(_, let worker, let counters, _, let recordProtection, let tunnels):
             let numbers: [LogField] = counters.rows.map { .number($0.name, $0.value) }
-            log.log(
-                .info, "counters",
-                [.number("worker", worker)] + numbers + [.text("record_protection", recordProtection)])
+            log.answer(
+                "counters", [.number("worker", worker)] + numbers + [.text("record_protection", recordProtection)])
             say(counters.rules)
-            for tunnel in tunnels { log.info("connection", .number("worker", worker), .text("tunnel", tunnel)) }
+            for tunnel in tunnels { log.answer("connection", [.number("worker", worker), .text("tunnel", tunnel)]) }
         case .emptied(let route, _): emptied(route)
         case .undecided(_, let facts): authorizer?.decide(facts)
         case .refused(_, let route, let fault):

@@ -3,8 +3,8 @@ import CWarren
 /// The keys a server seals its session tickets with: immutable, shared by the loops of a process, wiped when the last
 /// user lets go.
 ///
-/// The newest key seals, it and the two before it open. Rotate at about the resumption lifetime: then a ticket lives as
-/// long as it may, and a key that leaks tells little. Tickets hold no traffic secrets of forward-secret sessions
+/// The newest key seals, it and the one before it open. Rotate at the resumption lifetime: then a ticket lives as long as it
+/// may, and a key is gone two lifetimes after it was made. Tickets hold no traffic secrets of forward-secret sessions
 /// (psk_dhe_ke), but they hold the peer's certificate.
 public final class TicketKeys: Sendable {
     // Immutable behind the pointer, reference counted atomically in C: sharing it between threads is sound.

@@ -60,7 +60,11 @@ public final class ConnectService: Sendable {
             source: .flags(ProxyDefinition(service: name, listen: nil, application: nil)), agent: agent, token: token)
         options.isNative = true
         let (settings, ended) = (options, ended)
-        Thread.start(name: "connect") { Self.run(settings, log, inside, started, ended) }
+        do throws(Errno) {
+            try Thread.start(name: "connect") { Self.run(settings, log, inside, started, ended) }
+        } catch {
+            throw ConnectFault("cannot set up a service of the mesh: no thread: \(error)")
+        }
         // It answers before it asks anything of anybody.
         switch started.wait(.seconds(10)) {
         case .success(let handle): loop = handle
@@ -106,9 +110,14 @@ public final class ConnectService: Sendable {
         let door = folder.place("in")
         let ready: Promise<Bool>
         do throws(Errno) {
-            let listener = try Socket.listen(on: door, Socket.ListenOptions(mode: 0o600)).release()
-            Thread.start(name: "connect-accept") { Self.accept(listener, serve) }
             ready = try Promise()
+            let listener = try Socket.listen(on: door, Socket.ListenOptions(mode: 0o600)).release()
+            do throws(Errno) {
+                try Thread.start(name: "connect-accept") { Self.accept(listener, serve) }
+            } catch {
+                _ = Descriptor(owning: listener)
+                throw error
+            }
         } catch {
             throw ConnectFault("cannot listen for service \"\(name)\": \(error)")
         }
@@ -130,7 +139,12 @@ public final class ConnectService: Sendable {
             switch Socket.accept(from: listener.raw) {
             case .connection(let descriptor, _):
                 let caller = descriptor.release()
-                Thread.start(name: "connect-serve") { serve(ConnectStream(owning: caller)) }
+                do throws(Errno) {
+                    try Thread.start(name: "connect-serve") { serve(ConnectStream(owning: caller)) }
+                } catch {
+                    // No thread to serve him on: he is turned away, and the next may find one.
+                    _ = Descriptor(owning: caller)
+                }
             case .wouldBlock: continue
             case .skipped: continue
             case .failed:

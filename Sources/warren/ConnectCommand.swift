@@ -94,14 +94,14 @@ private enum ConnectFlags {
         let log = settings.logger("proxy")
         do {
             let control = try ControlLoop()
-            let accessLog = try settings.openAccessLog()
             var failure: String?
             let sidecar = try Sidecar(
-                options, on: control, log: log, accessLog: accessLog,
+                options, on: control, log: log, accessLog: settings.accessLog,
                 onFailure: { reason in
                     failure = reason
                     control.stop()
                 }, onEnd: { control.stop() })
+            try settings.openAccessLog()
             var isDraining = false
             try control.onSignals { signal in
                 switch signal {

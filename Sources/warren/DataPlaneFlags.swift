@@ -28,6 +28,14 @@ struct DataPlaneFlags {
         )
         flags.value("half-close-timeout", "duration", "The same, once one side has ended. The default is 1m.")
         flags.value(
+            "keepalive", "duration",
+            "Silence after which the kernel asks whether a peer on another machine still is there; one that vanished is noticed after twice that time. 0 never asks. The default is 30s."
+        )
+        flags.value(
+            "user-timeout", "duration",
+            "How long a target on another machine may leave bytes unacknowledged, or take none, before the connection is given up. 0 leaves that to the kernel. The default is 2m."
+        )
+        flags.value(
             "max-connections", "number",
             "Connections held at once; more wait in the kernel's queue. The default is 8192.")
         flags.value("drain-timeout", "duration", "How long connections may finish after SIGTERM. The default is 30s.")
@@ -50,6 +58,8 @@ struct DataPlaneFlags {
         route.idleTimeout = try flags.duration("idle-timeout", default: route.idleTimeout)
         route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
         try ConditionFlags.read(flags, into: &route)
+        route.keepalive = try Self.liveness(flags, "keepalive", from: .seconds(1), default: route.keepalive)
+        route.userTimeout = try Self.liveness(flags, "user-timeout", from: .milliseconds(1), default: route.userTimeout)
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
         if let text = flags.text("workers") {
@@ -60,6 +70,19 @@ struct DataPlaneFlags {
             workers = count
         }
         log = try LogFlags(flags)
+    }
+
+    /// What the kernel takes: TCP_KEEPIDLE up to 32,767 s (tcp(7)); the same bound for the other, which nobody needs longer.
+    private static func liveness(
+        _ flags: Flags, _ name: String, from lowest: Nanoseconds, default fallback: Nanoseconds
+    ) throws(Flags.Misuse) -> Nanoseconds {
+        let time = try flags.duration(name, default: fallback)
+        guard time == 0 || (lowest ... .seconds(32_767)).contains(time) else {
+            throw Flags.Misuse(
+                description: "invalid value \"\(flags.text(name) ?? "")\" for -\(name): want 0 or "
+                    + "\(lowest == .seconds(1) ? "1s" : "1ms") to 9h")
+        }
+        return time
     }
 
     private static func endpoints(_ flags: Flags, _ name: String, wildcard: Bool) throws(Flags.Misuse) -> [EndpointName]

@@ -32,14 +32,13 @@ enum DataPlaneRunner {
         }
         var settings = options.loop
         settings.pipeLimit = min(mostPipes, fewestPipes + (limit - wanted) / 2 / options.workers)
-        settings.maxConnections = (options.maxConnections + options.workers - 1) / options.workers
+        settings.maxConnections = options.maxConnections
         if settings.maxHandshakesPerSecond > 0 {
             settings.maxHandshakesPerSecond = max(1, settings.maxHandshakesPerSecond / options.workers)
         }
 
         let log = options.log.logger(command)
-        let accessLog = try options.log.openAccessLog()
-        let listeners = try resolve(options.listeners, flag: "listen").map(\.address)
+        let listeners = try addressesToListenOn(options)
 
         let control: ControlLoop
         do {
@@ -47,16 +46,19 @@ enum DataPlaneRunner {
             let box = RunningPlane.Box()
             let handle = control.handle
             let plane = try DataPlane(
-                settings: settings, workers: options.workers, log: log, accessLog: accessLog
+                settings: settings, workers: options.workers, log: log, accessLog: options.log.accessLog
             ) { notice in handle.execute { box.plane?.take(notice) } }
             let (id, addresses) = try plane.add(route, on: listeners)
             let running = RunningPlane(control, plane, id, log, drainTimeout: options.drainTimeout, renewal: renewal)
             box.plane = running
             try control.onSignals { running.signal($0) }
+            try options.log.openAccessLog()
             for address in addresses { log.info("listening", .text("address", address.description)) }
         } catch let failure as DataPlane.StartFailure {
-            throw Flags.Misuse(
-                description: "cannot listen on \(failure.subject): \(failure.error)" + hint(failure.error))
+            guard let error = failure.error else { throw Flags.Misuse(description: failure.description) }
+            throw Flags.Misuse(description: "cannot listen on \(failure.subject): \(error)" + hint(error))
+        } catch let misuse as Flags.Misuse {
+            throw misuse
         } catch {
             throw Flags.Misuse(description: "cannot start: \(error)")
         }
@@ -79,6 +81,23 @@ enum DataPlaneRunner {
     /// The targets that `-target` names, host names looked up.
     static func targets(_ options: DataPlaneFlags) throws(Flags.Misuse) -> [Target] {
         try resolve(options.targets, flag: "target").map { Target($0.address, name: $0.name) }
+    }
+
+    /// The addresses that `-listen` names, each once.
+    private static func addressesToListenOn(_ options: DataPlaneFlags) throws(Flags.Misuse) -> [SocketAddress] {
+        var found: [SocketAddress] = []
+        for name in options.listeners {
+            // A name may have the same address twice; two flags may not.
+            var ofName: [SocketAddress] = []
+            for (address, _) in try resolve([name], flag: "listen") where !ofName.contains(address) {
+                ofName.append(address)
+                guard address.port == 0 && !address.isUnix || !found.contains(address) else {
+                    throw Flags.Misuse(description: "-listen \(name): \(address) is given twice; leave one out")
+                }
+            }
+            found += ofName
+        }
+        return found
     }
 
     private static func resolve(

@@ -8,7 +8,7 @@ final class LogFlags {
     let isJSON: Bool
     let accessPath: String?
     private let writer = LogWriter(descriptor: 2)
-    private var accessWriter: LogWriter?
+    private let accessWriter: LogWriter?
 
     init(_ flags: Flags) throws(Flags.Misuse) {
         if let name = flags.text("log-level") {
@@ -22,6 +22,7 @@ final class LogFlags {
         }
         isJSON = flags.isOn("log-json")
         accessPath = flags.text("access-log")
+        accessWriter = accessPath.map { _ in LogWriter(descriptor: nil) }
     }
 
     /// A logger to standard error.
@@ -29,17 +30,21 @@ final class LogFlags {
         Logger(name, level: level, json: isJSON, to: writer)
     }
 
-    /// The logger that `-access-log` asks for, if it was given.
-    func openAccessLog() throws(Flags.Misuse) -> Logger? {
-        guard let accessPath else { return nil }
+    /// The logger that `-access-log` asks for, if it was given. Its lines wait until `openAccessLog`.
+    var accessLog: Logger? {
+        accessWriter.map { Logger("access", level: .info, json: isJSON, to: $0) }
+    }
+
+    /// Opens the file that `-access-log` names. To be called once all else that can fail at the start has not: a process that
+    /// could not start leaves no file behind.
+    func openAccessLog() throws(Flags.Misuse) {
+        guard let accessPath, let accessWriter else { return }
         let descriptor = accessPath == "-" ? 1 : open(accessPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else {
             throw Flags.Misuse(
                 description: "-access-log \(accessPath): \(Errno(errno)); give a path that can be written")
         }
-        let writer = LogWriter(descriptor: descriptor)
-        accessWriter = writer
-        return Logger("access", level: .info, json: isJSON, to: writer)
+        accessWriter.open(descriptor)
     }
 
     /// Waits for the last lines to be written, for the end of the process.

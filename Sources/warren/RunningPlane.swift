@@ -10,6 +10,10 @@ protocol Renewal: AnyObject {
     /// The route anew if what it is made of has changed since the last answer. `insist` asks for it in any case (SIGHUP).
     /// Throws a sentence naming the file that cannot be used; the route then stays as it is.
     func renewed(insist: Bool) throws(Flags.Misuse) -> Route?
+    /// After how long session tickets want new keys; `nil` when none are issued.
+    var ticketLifetime: Nanoseconds? { get }
+    /// New keys in front of the present ones, for routes made from here on as well.
+    func rotatedTickets() throws(TLSFault) -> TicketKeys?
 }
 
 /// What the control loop of a running data plane does about signals, changed files and notices.
@@ -41,6 +45,21 @@ final class RunningPlane {
         self.drainTimeout = drainTimeout
         self.renewal = renewal
         if renewal != nil { lookForChangesLater() }
+        if let lifetime = renewal?.ticketLifetime { rotateTicketsLater(lifetime) }
+    }
+
+    private func rotateTicketsLater(_ lifetime: Nanoseconds) {
+        control.schedule(after: lifetime) { [self] in
+            do throws(TLSFault) {
+                if let keys = try renewal?.rotatedTickets() {
+                    plane.use(keys)
+                    log.debug("session ticket keys rotated")
+                }
+            } catch {
+                log.error("session ticket keys not rotated, the old ones stay", .text("error", error.description))
+            }
+            rotateTicketsLater(lifetime)
+        }
     }
 
     private func lookForChangesLater() {
@@ -90,14 +109,16 @@ final class RunningPlane {
             log.log(.info, "ended", total.rows.map { .number($0.name, $0.value) })
             control.stop()
         case .report(_, let worker, let counters, let loop, let recordProtection, let tunnels):
-            log.log(
-                .info, "counters",
+            // Asked for by a signal: an answer whatever the log's level.
+            log.answer(
+                "counters",
                 [.number("worker", worker)] + counters.rows.map { .number($0.name, $0.value) } + [
                     .number("loop_turns", loop.turns), .number("loop_events", loop.events),
                     .number("loop_registrations", loop.registrations), .number("loop_timers", loop.timers),
+                    .number("loop_wakeups", loop.wakeups),
                     .number("heap_bytes", Memory.heapInUse), .text("record_protection", recordProtection),
                 ])
-            for tunnel in tunnels { log.info("connection", .number("worker", worker), .text("tunnel", tunnel)) }
+            for tunnel in tunnels { log.answer("connection", [.number("worker", worker), .text("tunnel", tunnel)]) }
         // No route is ever removed here, and files decide about every peer.
         case .emptied, .undecided: break
         case .refused(let worker, let route, let fault):

@@ -19,7 +19,7 @@ final class TunnelSource: Renewal {
     private let roots: String
     private let revocations: String?
     private let policy: TLSPolicy
-    private let tickets: TicketKeys?
+    private var tickets: TicketKeys?
     private let admission: Admission
     private let targets: [Target]
     private let settings: RouteSettings
@@ -70,7 +70,14 @@ final class TunnelSource: Renewal {
     }
 
     private static func admission(_ flags: Flags) throws(Flags.Misuse) -> Admission {
-        let (uris, names) = (Set(flags.texts("allow-uri")), flags.texts("allow-dns"))
+        var uris: [String: String] = [:]
+        for text in flags.texts("allow-uri") {
+            uris[PeerURI.normalized(try CertificateNameFlags.uri(text, flag: "allow-uri"))] = text
+        }
+        var names: [String] = []
+        for text in flags.texts("allow-dns") {
+            names.append(try CertificateNameFlags.pattern(text, flag: "allow-dns"))
+        }
         let any = flags.isOn("allow-any-verified")
         guard any || !uris.isEmpty || !names.isEmpty else {
             throw Flags.Misuse(
@@ -80,9 +87,11 @@ final class TunnelSource: Renewal {
             throw Flags.Misuse(
                 description: "-allow-any-verified admits everybody: leave it, or -allow-uri and -allow-dns, out")
         }
-        return Admission(generation: 0) { peer in
+        return Admission(generation: 0) { [uris, names] peer in
             if any { return .allowed(by: "-allow-any-verified") }
-            if let uri = peer.uris.first(where: uris.contains) { return .allowed(by: "-allow-uri \(uri)") }
+            for uri in peer.uris {
+                if let text = uris[PeerURI.normalized(uri)] { return .allowed(by: "-allow-uri \(text)") }
+            }
             for pattern in names where peer.dnsNames.contains(where: { DNSName.matches(pattern: pattern, $0) }) {
                 return .allowed(by: "-allow-dns \(pattern)")
             }
@@ -92,6 +101,8 @@ final class TunnelSource: Renewal {
 
     private static func verifiedTargets(_ flags: Flags, _ options: DataPlaneFlags) throws(Flags.Misuse) -> [Target] {
         let uris = flags.texts("verify-uri")
+        for text in uris { _ = try CertificateNameFlags.uri(text, flag: "verify-uri") }
+        if let text = flags.text("verify-name") { _ = try CertificateNameFlags.name(text, flag: "verify-name") }
         var found: [Target] = []
         for name in options.targets {
             var one = options
@@ -150,6 +161,13 @@ final class TunnelSource: Renewal {
         return Route(
             name: role == .server ? "tunnel server" : "tunnel client", front: role == .server ? material : nil,
             back: role == .client ? material : nil, admission: admission, targets: targets, settings: settings)
+    }
+
+    var ticketLifetime: Nanoseconds? { tickets == nil ? nil : .seconds(UInt64(policy.resumptionSeconds)) }
+
+    func rotatedTickets() throws(TLSFault) -> TicketKeys? {
+        tickets = try tickets?.rotated()
+        return tickets
     }
 
     private static func stamp(_ path: String) -> Stamp? {

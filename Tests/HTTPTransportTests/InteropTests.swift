@@ -136,7 +136,7 @@ import Testing
             """
         let loop = try ControlLoop()
         let client = Client(on: loop)
-        Thread.start(name: "python") { _ = Tool.shell("python3 - <<'END'\n\(program)\nEND") }
+        try Thread.start(name: "python") { _ = Tool.shell("python3 - <<'END'\n\(program)\nEND") }
         var port: UInt16?
         turn(loop, .seconds(10)) {
             port = UInt16(Tool.shell("cat \(folder.path)/port").output)

@@ -189,7 +189,7 @@ enum Tool {
         final class Box { var result: (Int32, String)? }
         let box = Unshared(Box())
         let handle = rig.loop.handle
-        Thread.start(name: "shell") {
+        try Thread.start(name: "shell") {
             let result = shell(command)
             handle.execute { box.value.result = result }
         }

@@ -83,10 +83,10 @@ struct SocketTests {
         let one = try Socket.listen(on: Self.loopback)
         let address = try Socket.localAddress(of: one.raw)
         #expect(throws: Errno.addressInUse) { _ = try Socket.listen(on: address) }
-        #expect(throws: Errno.addressInUse) { _ = try Socket.listen(on: address, .init(sharesPort: true)) }
-        let first = try Socket.listen(on: Self.loopback, .init(sharesPort: true))
+        #expect(throws: Errno.addressInUse) { _ = try Socket.listen(on: address, .init(sharing: .joins)) }
+        let first = try Socket.listen(on: Self.loopback, .init(sharing: .joins))
         let shared = try Socket.localAddress(of: first.raw)
-        let second = try Socket.listen(on: shared, .init(sharesPort: true))
+        let second = try Socket.listen(on: shared, .init(sharing: .joins))
         #expect(try Socket.localAddress(of: second.raw) == shared)
     }
 
@@ -134,17 +134,66 @@ struct SocketTests {
         withExtendedLifetime(pair) {}
     }
 
-    @Test("keepalive and user timeout are set")
-    func options() throws {
-        let link = try Link(Self.loopback)
-        let client = link.ends.client
-        try Socket.setKeepalive(client, idle: 7, interval: 3, count: 2)
-        try Socket.setUserTimeout(client, milliseconds: 1234)
-        var value: Int32 = 0
+    private func option(_ descriptor: Int32, _ level: Int32, _ name: Int32) -> Int32 {
+        var value: Int32 = -1
         var length = socklen_t(4)
-        #expect(getsockopt(client, Int32(IPPROTO_TCP), TCP_KEEPIDLE, &value, &length) == 0 && value == 7)
-        #expect(getsockopt(client, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, &length) == 0 && value == 1234)
-        #expect(getsockopt(client, Int32(IPPROTO_TCP), TCP_NODELAY, &value, &length) == 0 && value != 0)
-        withExtendedLifetime(link) {}
+        return getsockopt(descriptor, level, name, &value, &length) == 0 ? value : -1
+    }
+
+    @Test("the kernel is told how to watch a peer; accepted sockets inherit it from their listener")
+    func liveness() throws {
+        let tcp = Int32(IPPROTO_TCP)
+        let everywhere = SocketAddress(ipv4: (0, 0, 0, 0), port: 0)
+        let listener = try Socket.listen(on: everywhere, .init(liveness: Liveness(keepalive: 9, userTimeout: 1234)))
+        var address = SocketAddress(ipv4: (127, 0, 0, 1), port: 0)
+        address.port = try Socket.localAddress(of: listener.raw).port
+        let client = try Socket.connect(to: address, Liveness(keepalive: 9, userTimeout: 1234))
+        try #require(awaitEvents(listener.raw, Int32(POLLIN)))
+        guard case .connection(let accepted, _) = Socket.accept(from: listener.raw) else {
+            Issue.record("nobody came")
+            return
+        }
+        #expect(option(accepted.raw, SOL_SOCKET, SO_KEEPALIVE) == 1)
+        #expect(option(accepted.raw, tcp, TCP_KEEPIDLE) == 9 && option(accepted.raw, tcp, TCP_KEEPINTVL) == 3)
+        #expect(option(accepted.raw, tcp, TCP_USER_TIMEOUT) == 1234)
+        #expect(option(accepted.raw, tcp, TCP_NODELAY) != 0)
+        // A peer on this machine cannot vanish: the dialled side made no calls for it.
+        #expect(option(client.raw, SOL_SOCKET, SO_KEEPALIVE) == 0 && option(client.raw, tcp, TCP_USER_TIMEOUT) == 0)
+        try Socket.set(Liveness(keepalive: 30), on: client.raw)
+        #expect(option(client.raw, SOL_SOCKET, SO_KEEPALIVE) == 1 && option(client.raw, tcp, TCP_KEEPCNT) == 3)
+        #expect(option(client.raw, tcp, TCP_KEEPIDLE) == 30 && option(client.raw, tcp, TCP_KEEPINTVL) == 10)
+        #expect(option(client.raw, tcp, TCP_USER_TIMEOUT) == 0)
+    }
+
+    @Test("an address that somebody listens on is not shared, whoever may share it afterwards")
+    func sharing() throws {
+        let first = try Socket.listen(on: Self.loopback, .init(sharing: .opens))
+        let address = try Socket.localAddress(of: first.raw)
+        let second = try Socket.listen(on: address, .init(sharing: .joins))
+        for sharing in [Socket.ListenOptions.Sharing.never, .opens] {
+            #expect(throws: Errno.addressInUse) { _ = try Socket.listen(on: address, .init(sharing: sharing)) }
+        }
+        // The kernel spreads connections over both.
+        var counts = [0, 0]
+        var clients: [Int32] = []
+        for _ in 0..<64 { clients.append(try Socket.connect(to: address).release()) }
+        let deadline = Clock.monotonic + .seconds(10)
+        while counts[0] + counts[1] < 64, Clock.monotonic < deadline {
+            for (index, raw) in [first.raw, second.raw].enumerated() {
+                if case .connection = Socket.accept(from: raw) { counts[index] += 1 }
+            }
+        }
+        for client in clients { close(client) }
+        #expect(counts[0] + counts[1] == 64 && counts.allSatisfy { $0 > 5 }, "\(counts)")
+    }
+
+    @Test("loopback is told from other addresses")
+    func loopbacks() throws {
+        for (text, expected) in [
+            ("127.0.0.1", true), ("127.9.9.9", true), ("10.0.0.1", false), ("::1", true), ("::", false), ("::2", false),
+            ("::ffff:127.0.0.1", true), ("::ffff:10.0.0.1", false), ("fe80::1", false), ("1::1", false),
+        ] {
+            #expect(try #require(SocketAddress(ip: text, port: 1)).isLoopback == expected, "\(text)")
+        }
     }
 }

@@ -29,6 +29,18 @@ private final class Reader {
 
 @Suite("Log lines")
 struct LoggerTests {
+    @Test("an answer is written whatever the level, and waits for a writer that is opened later")
+    func answers() throws {
+        let reader = try Reader()
+        let writer = LogWriter(descriptor: nil)
+        let log = Logger("x", level: .error, to: writer)
+        log.info("not wanted")
+        log.answer("counters", [.number("n", 1)])
+        writer.flush()
+        writer.open(reader.pipe.writeEnd)
+        #expect(try reader.line().hasSuffix("[INFO]  x: counters: n=1"))
+    }
+
     /// A message, its fields, and what stands behind the time stamp in text and around it in JSON.
     static let table: [(message: String, fields: [LogField], text: String, json: String)] = [
         ("hello", [], "[INFO]  x: hello", #""@message":"hello","@module":"x""#),

@@ -114,7 +114,7 @@ struct ControlLoopTests {
         let control = try ControlLoop()
         let handle = control.handle
         let seen = Mutex<[Int]>([])
-        Reactor.Thread.start(name: "asker") {
+        try Reactor.Thread.start(name: "asker") {
             for number in 0..<1000 { handle.execute { seen.withLock { $0.append(number) } } }
             handle.stop()
         }
@@ -125,7 +125,7 @@ struct ControlLoopTests {
     @Test("is the executor of the actors that live on it")
     func executor() async throws {
         let (handles, handed) = AsyncStream.makeStream(of: ControlLoop.Handle.self)
-        Reactor.Thread.start(name: "control") {
+        try Reactor.Thread.start(name: "control") {
             guard let control = try? ControlLoop() else { return handed.finish() }
             handed.yield(control.handle)
             control.run()
@@ -145,7 +145,7 @@ struct ControlLoopTests {
             let control = try ControlLoop()
             _ = control.run(atMost: 1) { true }
             let handle = control.handle
-            Reactor.Thread.start(name: "stranger") { handle.checkIsolated() }
+            try Reactor.Thread.start(name: "stranger") { handle.checkIsolated() }
             usleep(2_000_000)
         }
     }

@@ -101,7 +101,7 @@ struct EventLoopTests {
         let recorder = Recorder()
         let box = try Mailbox<Int>()
         try loop.attach(box)
-        Reactor.Thread.start(name: "sender") {
+        try Reactor.Thread.start(name: "sender") {
             usleep(20_000)
             box.post(1)
             box.post(2)

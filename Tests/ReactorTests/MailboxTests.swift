@@ -14,7 +14,7 @@ struct MailboxTests {
         let box = try Mailbox<Letter>()
         let (senders, letters) = (4, 20_000)
         for sender in 0..<senders {
-            Reactor.Thread.start(name: "sender") {
+            try Reactor.Thread.start(name: "sender") {
                 for number in 0..<letters {
                     box.post(Letter(sender: sender, number: number))
                     if number % 997 == 0 { usleep(200) }

@@ -3,7 +3,15 @@
 import json
 import signal
 
-from support import Server, Warren, echo, until
+from support import Server, Warren, connect, echo, free_port, until
+
+
+def is_served(address):
+    try:
+        connect(address).close()
+        return True
+    except ConnectionRefusedError:
+        return False
 
 
 def run():
@@ -22,6 +30,15 @@ def run():
                     assert server.flag in tunnel["line"] and "relaying" in tunnel["line"]
                 # One registration a descriptor: the listener, the mailbox and two for each connection.
                 assert counters["loop_registrations"] == 6, counters
+        # Whoever asks is answered, however quiet the log.
+        port = free_port()
+        with Warren("-listen", f"127.0.0.1:{port}", "-target", server.flag, "-log-level", "error", wait=False) as warren:
+            until(lambda: is_served(("127.0.0.1", port)), "warren listens")
+            with connect(("127.0.0.1", port)) as client:
+                client.sendall(b"12345")
+                assert client.recv(5) == b"12345"
+                counters, tunnels = warren.report()
+                assert counters["loop_wakeups"] >= 1 and len(tunnels) == 1, warren.text()
         with Warren("-listen", "127.0.0.1:0", "-target", server.flag, "-log-json") as warren:
             with warren.connect() as client:
                 client.sendall(b"12345")

@@ -26,7 +26,7 @@ def run():
             assert warren.ends() == 0
         line = open(path).read()
         assert line.count("\n") == 1
-        for part in (f"client={name}", f"target={server.flag}", "ending=complete", "error=-", "bytes_forward=5",
+        for part in (f"client={name}", f"target={server.flag}", "ending=complete", "ended_by=client", "path=copy/copy", "error=-", "bytes_forward=5",
                      "bytes_backward=5", "bytes_spliced=0", "attempts=1"):
             assert f" {part}" in line, (part, line)
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[INFO\]  access: connection: ", line), line

@@ -19,7 +19,7 @@ struct StreamTests {
         let (near, far) = try pair()
         let sent = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         let done = try Promise<Bool>()
-        pthread { [sent] in
+        try pthread { [sent] in
             let stream = ConnectStream(owning: far)
             let isSent = (try? stream.write(sent)) != nil
             stream.finishWriting()
@@ -67,7 +67,7 @@ struct StreamTests {
         #expect(throws: ConnectFault.self) { _ = try service.dial("y", timeout: .milliseconds(10)).readToEnd() }
     }
 
-    private func pthread(_ body: @escaping @Sendable () -> Void) {
-        Thread.start(name: "far", body)
+    private func pthread(_ body: @escaping @Sendable () -> Void) throws {
+        try Thread.start(name: "far", body)
     }
 }

@@ -23,6 +23,7 @@ struct DataPlaneFlagsTests {
         #expect(options.targets.map(\.description) == ["127.0.0.1:2"])
         #expect(options.route.connectTimeout == .seconds(5) && options.route.idleTimeout == 0)
         #expect(options.route.halfCloseTimeout == .seconds(60) && options.drainTimeout == .seconds(30))
+        #expect(options.route.keepalive == .seconds(30) && options.route.userTimeout == .seconds(120))
         #expect(options.workers == 1 && options.maxConnections == 8192)
         #expect(options.log.level == .info && !options.log.isJSON && options.log.accessPath == nil)
     }
@@ -33,8 +34,9 @@ struct DataPlaneFlagsTests {
             Self.needed + [
                 "-listen", "unix:/x", "-target=h:3", "-workers", "auto", "-connect-timeout", "1s", "-idle-timeout=2s",
                 "-half-close-timeout", "0", "-max-connections", "7", "-drain-timeout=4s", "-log-level=ERR",
-                "-log-json", "-access-log=-",
+                "-log-json", "-access-log=-", "-keepalive", "9s", "-user-timeout=0",
             ])
+        #expect(options.route.keepalive == .seconds(9) && options.route.userTimeout == 0)
         #expect(options.listeners.count == 2 && options.targets.count == 2)
         #expect(options.workers == Limits.processors && options.maxConnections == 7)
         #expect(options.route.connectTimeout == .seconds(1) && options.route.idleTimeout == .seconds(2))
@@ -54,6 +56,9 @@ struct DataPlaneFlagsTests {
         (needed + ["-connect-timeout", "0"], ["-connect-timeout"]),
         (needed + ["-idle-timeout", "soon"], ["-idle-timeout", "\"soon\"", "10s"]),
         (needed + ["-log-level", "loud"], ["-log-level", "\"loud\"", "debug"]),
+        (needed + ["-keepalive", "10ms"], ["-keepalive", "\"10ms\"", "1s", "9h"]),
+        (needed + ["-keepalive", "24h"], ["-keepalive", "\"24h\""]),
+        (needed + ["-user-timeout", "24h"], ["-user-timeout", "\"24h\""]),
         (needed + ["stray"], ["\"stray\"", "-listen"]),
     ]
 

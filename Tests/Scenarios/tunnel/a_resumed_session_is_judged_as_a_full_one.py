@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from tunnel_support import (
-    Authority, Realm, Server, echo, folder, hang_up, s_client_words, scenario, settled, tunnel_server, two_hops, until)
+    Authority, Realm, Server, echo, folder, hang_up, openssl, s_client_words, scenario, settled, tunnel_server, two_hops, until)
 
 HELLO = b"hello from a visitor\n"
 VERSIONS = ("-tls1_2", "-tls1_3")
@@ -157,6 +157,42 @@ def between_warrens(realm, target):
         assert settled(outer)["target_resumed"] == settled(inner)["client_resumed"] == 0
 
 
+def rotated(realm, target):
+    """The keys of tickets change at every lifetime, on each loop: a ticket of the last key is taken, and answered with one of
+    the new key's."""
+    for workers in (1, 2):
+        with tunnel_server(realm, target.flag, "-resumption", "3s", "-log-level", "debug", "-workers", workers) as warren:
+            stores = [os.path.join(realm.place, f"rotated{workers}.{number}") for number in range(4)]
+            person = realm.authority.issue("person", uri=realm.client.uri)
+            rotations(warren, 1)
+            begin = time.monotonic()
+            assert visit(realm, warren.address(), "-tls1_3", stores[0], False, person) == "New"
+            names = {key_name(stores[0])}
+            # Close enough to the end of this key's time that the ticket outlives it.
+            time.sleep(max(0, 1.6 - (time.monotonic() - begin)))
+            person = realm.authority.issue("person", uri=realm.client.uri)
+            assert visit(realm, warren.address(), "-tls1_3", stores[1], False, person) == "New"
+            assert key_name(stores[1]) in names, "a key changed before its time"
+            rotations(warren, 2)
+            for _ in range(4 * workers):
+                assert visit(realm, warren.address(), "-tls1_3", stores[1], True, person) == "Reused"
+            for number in (2, 3):
+                assert visit(realm, warren.address(), "-tls1_3", stores[number], False) == "New"
+                names.add(key_name(stores[number]))
+                rotations(warren, number + 1)
+            assert len(names) == 3, f"the keys of {workers} loops did not change: {names}"
+
+
+def rotations(warren, count):
+    until(lambda: len(warren.matching("session ticket keys rotated")) >= count, f"{count} rotations")
+
+
+def key_name(store):
+    """The first bytes of a ticket name the key that it is sealed with (RFC 5077, section 4)."""
+    text = openssl("sess_id", "-in", store, "-noout", "-text").decode()
+    return re.search(r"0000 - ([0-9a-f -]{47})", text).group(1)
+
+
 def renewed(warren):
     before = len(warren.matching("certificates read again"))
     hang_up(warren)
@@ -166,7 +202,7 @@ def renewed(warren):
 def run():
     with folder() as place, Server(echo) as target:
         realm = Realm(place)
-        for part in (certain, never, short, other_roots, revoked, new_certificate_keeps_resumption, other_rule,
+        for part in (certain, never, short, rotated, other_roots, revoked, new_certificate_keeps_resumption, other_rule,
                      between_warrens):
             part(realm, target)
 

@@ -1,0 +1,67 @@
+import Kernel
+import TLS
+import Testing
+
+@testable import Relay
+
+@Suite("The farewell record")
+struct FarewellRecordTests {
+    private func record(_ tunnel: borrowing Tunnel, _ ending: Ending, connectTime: Nanoseconds = 5) -> Farewell {
+        Farewell(of: tunnel, ending: ending, duration: 10, connectTime: connectTime, attempts: 1)
+    }
+
+    @Test("names who ended first: a side, or Warren when neither had")
+    func whoEnded() {
+        var tunnel = Tunnel(front: .none)
+        for (ending, expected) in [
+            (Ending.idle, "warren"), (.drained, "warren"), (.refused(.front), "warren"), (.noTarget, "warren"),
+            (.handshakeTimeout(.front), "warren"), (.unreachable(.timedOut), "warren"),
+            (.unreachable(.connectionRefused), "target"), (.broken(.front, .connectionReset), "client"),
+            (.broken(.back, .connectionReset), "target"), (.tls(.front, .expired), "warren"),
+            (.tls(.back, .peerAlert), "target"), (.tls(.front, .truncated), "client"),
+        ] {
+            #expect(record(tunnel, ending).endedBy == expected, "\(ending)")
+        }
+        var resources = RelayResources()
+        tunnel.backward.sourceEnded = true
+        _ = tunnel.move(budget: 1, &resources)
+        #expect(record(tunnel, .halfClosed).endedBy == "target")
+        // The first stays the first.
+        tunnel.forward.sourceEnded = true
+        _ = tunnel.move(budget: 1, &resources)
+        #expect(record(tunnel, .complete).endedBy == "target")
+    }
+
+    @Test("names the way of the bytes in each direction")
+    func path() {
+        var tunnel = Tunnel(front: .none)
+        #expect(record(tunnel, .noTarget, connectTime: 0).path == "-")
+        #expect(record(tunnel, .complete).path == "copy/copy")
+        tunnel.backward.splicedBytes = 1
+        #expect(record(tunnel, .complete).path == "copy/splice")
+        tunnel.forward.path = .tls
+        #expect(record(tunnel, .complete).path == "tls/splice")
+    }
+
+    @Test("a mark changes with every byte that moves, and only then")
+    func mark() {
+        var tunnel = Tunnel(front: .none)
+        var resources = RelayResources()
+        var marks: Set<UInt64> = [tunnel.movementMark]
+        tunnel.forward.bytes = 22
+        marks.insert(tunnel.movementMark)
+        [UInt8](repeating: 0, count: 44).withUnsafeBytes { tunnel.back.unsent.append($0, &resources.buffers) }
+        marks.insert(tunnel.movementMark)
+        tunnel.back.unsent.consume(1, &resources.buffers)
+        marks.insert(tunnel.movementMark)
+        [UInt8](repeating: 0, count: 9).withUnsafeBytes { tunnel.front.carry.append($0, &resources.buffers) }
+        marks.insert(tunnel.movementMark)
+        tunnel.backward.pipeBytes = 7
+        marks.insert(tunnel.movementMark)
+        #expect(marks.count == 6)
+        tunnel.note([.writable], on: .front)
+        #expect(marks.contains(tunnel.movementMark))
+        tunnel.backward.pipeBytes = 0
+        tunnel.abandon(&resources)
+    }
+}
