@@ -116,7 +116,7 @@ extension DataLoop {
         case .idle, .halfClosed, .handshakeTimeout, .unreachable(.timedOut): counters.count(.timeouts)
         case .broken, .tls: counters.count(.broken)
         case .limited: counters.count(.limited)
-        case .complete, .refused, .unreachable, .noTarget, .drained, .injected: break
+        case .complete, .expired, .refused, .unreachable, .noTarget, .drained, .injected: break
         }
         let level: LogLevel = ending.isOrdinary && faultName(connection) == nil ? .debug : .info
         guard accessLog != nil || log.wants(level) else { return }

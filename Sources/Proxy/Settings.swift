@@ -20,6 +20,13 @@ public struct RouteSettings: Sendable, Equatable {
     public var faults = FaultPlan()
     /// Who gets a copy of what clients send; `nil` for nobody.
     public var mirror: Mirror?
+    /// At all; 0 never. A tunnel with a request under way is given up to 30 s more.
+    public var longestLife: Nanoseconds = 0
+    /// Up to how much of a hundred `longestLife` is shortened by at random, so that tunnels which began together do not end
+    /// together.
+    public var lifeJitterPercent = 10
+    /// Whether a tunnel ends when the certificate does that its peer showed.
+    public var endsWithCertificate = false
 
     /// The defaults.
     public init() {}

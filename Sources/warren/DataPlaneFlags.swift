@@ -1,5 +1,6 @@
 import Kernel
 import Log
+import Mesh
 import Proxy
 
 /// The flags that `warren relay` and `warren tunnel` share, read and checked.
@@ -12,12 +13,26 @@ struct DataPlaneFlags {
     var drainTimeout: Nanoseconds = .seconds(30)
     var maxConnections = 8192
     var log: LogFlags
+    var policy = BalancePolicy.leastConnections
+    var clientLimits = ConnectLimits()
 
     static func declare(_ flags: inout Flags) {
         flags.list("listen", "address", "Address to accept connections on.")
         flags.list(
             "target", "address",
-            "Address to connect to. Of several, the one with the fewest connections gets the next; when one cannot be reached, the next is tried."
+            "Address to connect to. Of several, -balance says which gets the next connection; when one cannot be reached, the next is tried."
+        )
+        flags.value(
+            "balance", "policy",
+            "How a target is chosen: least_connections (the default), least_request (of two random ones the less connected), round_robin, random, or by the client's address or certificate: ring_hash, maglev."
+        )
+        flags.value(
+            "max-connections-per-client", "number",
+            "Connections of one client at once, known by its certificate or else by its address; more are refused. The default is 0, any number."
+        )
+        flags.value(
+            "max-lifetime", "duration",
+            "Ends a connection this old, up to a tenth earlier at random and up to 30s later while it is busy. The default is 0, never."
         )
         flags.value(
             "workers", "number|auto",
@@ -50,6 +65,16 @@ struct DataPlaneFlags {
         route.idleTimeout = try flags.duration("idle-timeout", default: route.idleTimeout)
         route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
         try ConditionFlags.read(flags, into: &route)
+        route.longestLife = try flags.duration("max-lifetime", default: route.longestLife)
+        if let word = flags.text("balance") {
+            guard let choice = BalancePolicy(word: word) else {
+                let words = BalancePolicy.allCases.map(\.word).joined(separator: ", ")
+                throw Flags.Misuse(description: "invalid value \"\(word)\" for -balance: want one of \(words)")
+            }
+            policy = choice
+        }
+        let most = try flags.number("max-connections-per-client", in: 0...10_000_000, default: 0)
+        if most > 0 { clientLimits.connections = UInt32(most) }
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
         if let text = flags.text("workers") {
@@ -60,6 +85,13 @@ struct DataPlaneFlags {
             workers = count
         }
         log = try LogFlags(flags)
+    }
+
+    /// To these targets, as the flags say.
+    func plan(_ name: String, _ targets: [Target]) -> RoutePlan {
+        RoutePlan(
+            Cluster(name, targets, policy: policy), retry: .exhaustive, sourceLimits: clientLimits,
+            hashSource: .identity)
     }
 
     private static func endpoints(_ flags: Flags, _ name: String, wildcard: Bool) throws(Flags.Misuse) -> [EndpointName]
