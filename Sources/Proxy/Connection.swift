@@ -100,6 +100,8 @@ struct Connection: ~Copyable {
     let acceptedAt: Instant
     var establishedAt: Instant = 0
     var lastActivity: Instant
+    /// When the tunnel's life is over.
+    var expiresAt: Instant = .max
     /// When a tunnel that is no longer admitted is reset.
     var cutAt: Instant = .max
     let client: PeerAddress

@@ -163,6 +163,10 @@ extension DataLoop {
         connection.pointee.phase = .relaying
         connection.pointee.establishedAt = loop.now
         connection.pointee.lastActivity = loop.now
+        let settings = route(of: connection).settings
+        if settings.longestLife > 0 || settings.endsWithCertificate {
+            connection.pointee.expiresAt = expiry(of: connection, settings)
+        }
         connection.pointee.tunnel.begin(tapped: openShadow(connection))
         beginShaping(slot, connection)
         rearm(slot, connection)

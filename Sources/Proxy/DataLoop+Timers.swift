@@ -34,8 +34,10 @@ extension DataLoop {
             connection.pointee.isProbe && !connection.pointee.isJudged
             ? connection.pointee.establishedAt + Self.proof : .max
         let ticket: Instant = keepsHandshake(connection) ? ticketDeadline(of: connection) : .max
-        let deadline = min(
-            limit == 0 ? .max : connection.pointee.lastActivity + limit, connection.pointee.cutAt, judgement, ticket)
+        let stillness = limit == 0 ? .max : connection.pointee.lastActivity + limit
+        let life = connection.pointee.expiresAt
+        let end = life > loop.now ? life : waitsForQuiet(connection.pointee) ?? life
+        let deadline = min(stillness, connection.pointee.cutAt, judgement, ticket, end)
         return connection.pointee.special < 0 ? deadline : min(deadline, faultDeadline(connection))
     }
 
@@ -80,6 +82,8 @@ extension DataLoop {
             } else if connection.pointee.cutAt <= loop.now {
                 counters.count(.cut)
                 end(slot, .refused(.front))
+            } else if connection.pointee.expiresAt <= loop.now {
+                end(slot, .expired)
             } else {
                 end(slot, connection.pointee.isHalfClosed ? .halfClosed : .idle)
             }

@@ -28,6 +28,13 @@ public struct RouteSettings: Sendable, Equatable {
     /// given up; 0 leaves that to the kernel, a quarter of an hour. Only for the legs we dial, on which requests go: towards
     /// a client it would also end every download whose reader pauses (docs/decisions/0006).
     public var userTimeout: Nanoseconds = .seconds(120)
+    /// At all; 0 never. A tunnel with a request under way is given up to 30 s more.
+    public var longestLife: Nanoseconds = 0
+    /// Up to how much of a hundred `longestLife` is shortened by at random, so that tunnels which began together do not end
+    /// together.
+    public var lifeJitterPercent = 10
+    /// Whether a tunnel ends when the certificate does that its peer showed.
+    public var endsWithCertificate = false
 
     /// The defaults.
     public init() {}

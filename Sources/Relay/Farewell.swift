@@ -15,6 +15,8 @@ public enum Ending: Sendable, Equatable {
     case handshakeTimeout(Side)
     /// Nothing moved for the idle timeout.
     case idle
+    /// The longest life of a tunnel was over, or the certificate it was admitted by.
+    case expired
     /// One side had ended, and the other did nothing for the half-close timeout.
     case halfClosed
     /// No target could be reached in time.
@@ -58,6 +60,7 @@ public enum Ending: Sendable, Equatable {
         case .handshakeTimeout(.front): "client-handshake-timeout"
         case .handshakeTimeout(.back): "target-handshake-timeout"
         case .idle: "idle-timeout"
+        case .expired: "lifetime"
         case .halfClosed: "half-close-timeout"
         case .unreachable(.timedOut): "connect-timeout"
         case .unreachable: "connect-failed"
@@ -71,7 +74,7 @@ public enum Ending: Sendable, Equatable {
     /// Whether this is how connections ordinarily end. Everything else is worth a look, and this is the one place that says so.
     public var isOrdinary: Bool {
         switch self {
-        case .complete, .broken(.front, .connectionReset), .broken(.front, .brokenPipe), .idle: true
+        case .complete, .broken(.front, .connectionReset), .broken(.front, .brokenPipe), .idle, .expired: true
         case .broken, .tls, .refused, .handshakeTimeout, .halfClosed, .unreachable, .noTarget, .limited, .injected,
             .drained:
             false

@@ -1,5 +1,6 @@
 import JSON
 import Kernel
+import Mesh
 import Proxy
 
 /// The two forms in which agents describe a proxy.
@@ -19,9 +20,8 @@ extension ProxyDefinition {
             }
             definition.application = try endpoint(application, "Config.local_service_address")
         }
-        definition.inbound = try inboundSettings(config)
+        try definition.readInbound(config)
         definition.records = try definition.records.overridden(by: config)
-        definition.enforcement = try enforcement(config)
         for (index, entry) in (config.value["upstreams"]?.array ?? []).enumerated() {
             definition.upstreams.append(
                 try upstream(
@@ -57,9 +57,8 @@ extension ProxyDefinition {
                 throw DefinitionError("Proxy.LocalServicePort is missing: where does the application listen?")
             }
         }
-        definition.inbound = try inboundSettings(config)
+        try definition.readInbound(config)
         definition.records = try definition.records.overridden(by: config)
-        definition.enforcement = try enforcement(config)
         for (index, entry) in (proxy["Upstreams"]?.array ?? []).enumerated() {
             let path = "Proxy.Upstreams[\(index)]"
             definition.upstreams.append(
@@ -106,37 +105,48 @@ extension ProxyDefinition {
             datacenter: datacenter?.isEmpty == false ? datacenter : nil,
             listen: try endpoint(address.isEmpty ? "127.0.0.1" : address, port, "\(entry.path).\(portKey)"))
         let values = settings ?? Config(entry.value["config"] ?? .null, path: entry.path + ".config")
-        upstream.records = records
-        for source in [entry, values] {
-            upstream.records = try upstream.records.overridden(by: source)
-            upstream.settings.connectTimeout =
-                try source.positiveMilliseconds("connect_timeout_ms") ?? upstream.settings.connectTimeout
-            upstream.settings.idleTimeout = try source.milliseconds("idle_timeout_ms") ?? upstream.settings.idleTimeout
-            upstream.settings.halfCloseTimeout =
-                try source.milliseconds("half_close_timeout_ms") ?? upstream.settings.halfCloseTimeout
-            try upstream.settings.readConditions(source)
-        }
+        upstream.records = try records.overridden(by: entry).overridden(by: values)
+        upstream.resilience = try upstreamSettings(entry, settings)
+        upstream.settings = upstream.resilience.route
+        for source in [entry, values] { try upstream.settings.readConditions(source) }
         return upstream
     }
 
-    private static func inboundSettings(_ config: Config) throws(DefinitionError) -> RouteSettings {
-        var settings = RouteSettings.inbound
-        settings.connectTimeout = try config.positiveMilliseconds("local_connect_timeout_ms") ?? settings.connectTimeout
-        settings.handshakeTimeout = try config.positiveMilliseconds("handshake_timeout_ms") ?? settings.handshakeTimeout
-        settings.idleTimeout = try config.milliseconds("idle_timeout_ms") ?? settings.idleTimeout
-        settings.halfCloseTimeout = try config.milliseconds("half_close_timeout_ms") ?? settings.halfCloseTimeout
-        try settings.readConditions(config)
-        return settings
+    /// Keys of an upstream that say what it is, not how connections to it are made.
+    private static let upstreamKeys: Set<String> = [
+        "destination_name", "destination_type", "destination_namespace", "destination_datacenter", "datacenter",
+        "local_bind_address", "local_bind_port", "config", "mesh_gateway",
+    ]
+
+    /// 1.2 takes settings beside the upstream's own keys as well as in its `config`, which is the one that counts.
+    private static func upstreamSettings(
+        _ entry: Config, _ settings: Config?
+    ) throws(DefinitionError) -> UpstreamSettings {
+        do throws(TypeError) {
+            if let settings { return try UpstreamSettings(settings.reader) }
+            guard let config = entry.value["config"]?.object else {
+                return try UpstreamSettings(entry.reader, alsoKnown: upstreamKeys)
+            }
+            var merged = config.members
+            for member in entry.value.object?.members ?? []
+            where config[member.key] == nil && !upstreamKeys.contains(member.key) {
+                merged.append(member)
+            }
+            return try UpstreamSettings(Reader(.object(Object(merged)), path: .key(entry.reader.path, "config")))
+        } catch {
+            throw DefinitionError("\(error)")
+        }
     }
 
-    private static func enforcement(_ config: Config) throws(DefinitionError) -> Enforcement {
-        switch try config.text("intention_deny_live") {
-        case nil, "cut": return .cut
-        case "keep": return .keep
-        case "drain": return .drain(try config.milliseconds("intention_drain_ms") ?? .seconds(30))
-        case let other?:
-            throw DefinitionError("\(config.path).intention_deny_live is \"\(other)\": want cut, drain or keep")
+    private mutating func readInbound(_ config: Config) throws(DefinitionError) {
+        do throws(TypeError) {
+            resilience = try InboundSettings(config.reader)
+        } catch {
+            throw DefinitionError("\(error)")
         }
+        inbound = resilience.route
+        enforcement = resilience.enforcement
+        try inbound.readConditions(config)
     }
 
     private static func endpoint(_ host: String, _ port: Int, _ path: String) throws(DefinitionError) -> EndpointName {
@@ -179,6 +189,9 @@ struct Config {
         throw mismatch(key, "integer", found)
     }
 
+    /// The same for Mesh's readers.
+    var reader: Reader { Reader(value, path: .key(.root, path)) }
+
     /// A duration given in milliseconds, as nanoseconds.
     func milliseconds(_ key: String) throws(DefinitionError) -> Nanoseconds? {
         guard let number = try integer(key) else { return nil }
@@ -186,12 +199,6 @@ struct Config {
             throw DefinitionError("\(path).\(key) is \(number): want milliseconds, 0 or more")
         }
         return .milliseconds(UInt64(number))
-    }
-
-    /// A duration that must not be none: 0 stands for the default, as where Consul's configuration leaves it out.
-    func positiveMilliseconds(_ key: String) throws(DefinitionError) -> Nanoseconds? {
-        guard let duration = try milliseconds(key), duration > 0 else { return nil }
-        return duration
     }
 
     private func mismatch(_ key: String, _ want: String, _ have: Value) -> DefinitionError {

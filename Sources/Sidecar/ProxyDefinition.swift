@@ -1,5 +1,6 @@
 import JSON
 import Kernel
+import Mesh
 import Proxy
 
 /// What a sidecar serves: its public listener and its upstreams. The same value for Consul 1.2's managed proxies
@@ -15,6 +16,8 @@ public struct ProxyDefinition: Sendable, Equatable {
     public var inbound: RouteSettings
     /// What becomes of live tunnels whose intention turned to deny.
     public var enforcement: Enforcement
+    /// How many connections callers may have, and what else was said about resilience.
+    public var resilience = InboundSettings()
     /// TLS after the handshake, on the public listener and where an upstream says nothing else.
     public var records = RecordSettings()
     /// Services to dial.
@@ -22,8 +25,8 @@ public struct ProxyDefinition: Sendable, Equatable {
 
     /// A definition of these parts.
     public init(
-        service: String, listen: EndpointName?, application: EndpointName?, inbound: RouteSettings = .inbound,
-        enforcement: Enforcement = .cut, upstreams: [Upstream] = []
+        service: String, listen: EndpointName?, application: EndpointName?,
+        inbound: RouteSettings = .inbound, enforcement: Enforcement = .cut, upstreams: [Upstream] = []
     ) {
         self.service = service
         self.listen = listen
@@ -68,6 +71,8 @@ public struct Upstream: Sendable, Equatable {
     public var listen: EndpointName
     /// Timeouts.
     public var settings: RouteSettings
+    /// Balancing, ejection, retries, limits.
+    public var resilience = UpstreamSettings()
     /// TLS after the handshake.
     public var records = RecordSettings()
 

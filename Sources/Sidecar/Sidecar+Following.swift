@@ -115,6 +115,9 @@ extension Sidecar {
         log.info(
             isFirst ? "definition received" : "definition changed", .text("service", new.service),
             .text("public", new.listen.map { "\($0)" } ?? "Disabled"), .number("upstreams", new.upstreams.count))
+        for note in new.resilience.notes + new.upstreams.flatMap(\.resilience.notes) {
+            log.info("setting", .text("note", note))
+        }
         if serviceChanged { followIdentity(of: new.service) }
         followUpstreams(new.upstreams)
         publish()

@@ -44,7 +44,7 @@ extension Sidecar {
         func route(_ targets: [Target]) -> Route {
             Route(
                 name: "public", front: material, admission: admission, enforcement: definition.enforcement,
-                targets: targets, settings: definition.inbound)
+                plan: definition.resilience.plan(targets), settings: definition.inbound)
         }
         // The tunnels of a listener that has moved or gone are judged by the same rules as those of the present one.
         // For its last second a listener still accepts, so it keeps the application.

@@ -68,7 +68,7 @@ struct UpstreamState {
     /// The plan of connections under what is known now; of an unknown upstream, one without anybody to dial.
     mutating func plan() -> RoutePlan {
         guard let chain else {
-            return RoutePlan(Cluster(upstream.name, [], policy: .leastOfTwo, outlier: .watchful))
+            return upstream.resilience.plan([Cluster(upstream.name, [])], [RoutePlan.Split(weight: 1, order: [0])])
         }
         var list: [Cluster] = []
         var places: [String: Int] = [:]
@@ -81,8 +81,10 @@ struct UpstreamState {
                     continue
                 }
                 let cluster = Cluster(
-                    id, instances[id] ?? [], policy: branch.resolver.loadBalancer?.balance ?? .leastOfTwo,
-                    outlier: .watchful, connectTimeout: connectTimeout(branch.resolver), previous: clusters[id])
+                    id, instances[id] ?? [],
+                    policy: upstream.resilience.policy ?? branch.resolver.loadBalancer?.balance ?? .leastOfTwo,
+                    outlier: upstream.resilience.outlierPolicy, connectTimeout: connectTimeout(branch.resolver),
+                    previous: clusters[id])
                 clusters[id] = cluster
                 places[id] = list.count
                 order.append(list.count)
@@ -90,14 +92,13 @@ struct UpstreamState {
             }
             splits.append(RoutePlan.Split(weight: UInt32(branch.weight), order: order))
         }
-        return RoutePlan(clusters: list, splits: splits)
+        return upstream.resilience.plan(list, splits)
     }
 
     /// The resolver's time for connecting, unless it says nothing, or the upstream's own settings say more.
     private func connectTimeout(_ resolver: CompiledChain.Resolver) -> Nanoseconds? {
-        let usual = RouteSettings.outbound.connectTimeout
-        guard upstream.settings.connectTimeout == usual, resolver.connectTimeout > .zero else { return nil }
+        guard upstream.resilience.connectTimeout == nil, resolver.connectTimeout > .zero else { return nil }
         let wanted = UInt64(resolver.connectTimeout.nanoseconds)
-        return wanted == usual ? nil : wanted
+        return wanted == RouteSettings.outbound.connectTimeout ? nil : wanted
     }
 }

@@ -1,5 +1,6 @@
 import Kernel
 import Log
+import Mesh
 import Proxy
 
 /// The flags that `warren relay` and `warren tunnel` share, read and checked.
@@ -12,12 +13,26 @@ struct DataPlaneFlags {
     var drainTimeout: Nanoseconds = .seconds(30)
     var maxConnections = 8192
     var log: LogFlags
+    var policy = BalancePolicy.leastConnections
+    var clientLimits = ConnectLimits()
 
     static func declare(_ flags: inout Flags) {
         flags.list("listen", "address", "Address to accept connections on.")
         flags.list(
             "target", "address",
-            "Address to connect to. Of several, the one with the fewest connections gets the next; when one cannot be reached, the next is tried."
+            "Address to connect to. Of several, -balance says which gets the next connection; when one cannot be reached, the next is tried."
+        )
+        flags.value(
+            "balance", "policy",
+            "How a target is chosen: least_connections (the default), least_request (of two random ones the less connected), round_robin, random, or by the client's address or certificate: ring_hash, maglev."
+        )
+        flags.value(
+            "max-connections-per-client", "number",
+            "Connections of one client at once, known by its certificate or else by its address; more are refused. The default is 0, any number."
+        )
+        flags.value(
+            "max-lifetime", "duration",
+            "Ends a connection this old, up to a tenth earlier at random and up to 30s later while it is busy. The default is 0, never."
         )
         flags.value(
             "workers", "number|auto",
@@ -60,6 +75,16 @@ struct DataPlaneFlags {
         try ConditionFlags.read(flags, into: &route)
         route.keepalive = try Self.liveness(flags, "keepalive", from: .seconds(1), default: route.keepalive)
         route.userTimeout = try Self.liveness(flags, "user-timeout", from: .milliseconds(1), default: route.userTimeout)
+        route.longestLife = try flags.duration("max-lifetime", default: route.longestLife)
+        if let word = flags.text("balance") {
+            guard let choice = BalancePolicy(word: word) else {
+                let words = BalancePolicy.allCases.map(\.word).joined(separator: ", ")
+                throw Flags.Misuse(description: "invalid value \"\(word)\" for -balance: want one of \(words)")
+            }
+            policy = choice
+        }
+        let most = try flags.number("max-connections-per-client", in: 0...10_000_000, default: 0)
+        if most > 0 { clientLimits.connections = UInt32(most) }
         drainTimeout = try flags.duration("drain-timeout", default: drainTimeout)
         maxConnections = try flags.number("max-connections", in: 1...10_000_000, default: maxConnections)
         if let text = flags.text("workers") {
@@ -83,6 +108,13 @@ struct DataPlaneFlags {
                     + "\(lowest == .seconds(1) ? "1s" : "1ms") to 9h")
         }
         return time
+    }
+
+    /// To these targets, as the flags say.
+    func plan(_ name: String, _ targets: [Target]) -> RoutePlan {
+        RoutePlan(
+            Cluster(name, targets, policy: policy), retry: .exhaustive, sourceLimits: clientLimits,
+            hashSource: .identity)
     }
 
     private static func endpoints(_ flags: Flags, _ name: String, wildcard: Bool) throws(Flags.Misuse) -> [EndpointName]

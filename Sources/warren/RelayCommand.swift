@@ -11,8 +11,8 @@ func runRelay(_ words: [String]) -> Int32 {
         usage: """
             warren relay [options] -listen ADDRESS -target ADDRESS
 
-              Accepts connections on each -listen address and relays them to the least
-              connected -target. ADDRESS is HOST:PORT, [IPV6]:PORT or unix:PATH.
+              Accepts connections on each -listen address and relays each to one of the
+              -target addresses. ADDRESS is HOST:PORT, [IPV6]:PORT or unix:PATH.
 
               SIGTERM or SIGINT drains: no new connections, the others get -drain-timeout
               to finish; a second one ends them. SIGUSR1 prints counters and connections.
@@ -28,7 +28,7 @@ func runRelay(_ words: [String]) -> Int32 {
         options.loop.splice = try flags.choice("splice", default: .auto)
         let targets = try DataPlaneRunner.targets(options)
         return try DataPlaneRunner.run(
-            "relay", options, Route(name: "relay", targets: targets, settings: options.route))
+            "relay", options, Route(name: "relay", plan: options.plan("relay", targets), settings: options.route))
     } catch {
         complain("warren relay: \(error)")
         return 1

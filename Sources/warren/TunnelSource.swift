@@ -21,7 +21,7 @@ final class TunnelSource: Renewal {
     private let policy: TLSPolicy
     private var tickets: TicketKeys?
     private let admission: Admission
-    private let targets: [Target]
+    private let plan: RoutePlan
     private let settings: RouteSettings
     private var stamps: [Stamp?] = []
     private var generation: UInt64 = 0
@@ -39,7 +39,9 @@ final class TunnelSource: Renewal {
             throw Flags.Misuse(description: "\(error)")
         }
         admission = role == .server ? try Self.admission(flags) : .anyVerified
-        targets = role == .server ? try DataPlaneRunner.targets(options) : try Self.verifiedTargets(flags, options)
+        plan = options.plan(
+            role == .server ? "tunnel server" : "tunnel client",
+            role == .server ? try DataPlaneRunner.targets(options) : try Self.verifiedTargets(flags, options))
         settings = options.route
     }
 
@@ -160,7 +162,7 @@ final class TunnelSource: Renewal {
         generation += 1
         return Route(
             name: role == .server ? "tunnel server" : "tunnel client", front: role == .server ? material : nil,
-            back: role == .client ? material : nil, admission: admission, targets: targets, settings: settings)
+            back: role == .client ? material : nil, admission: admission, plan: plan, settings: settings)
     }
 
     var ticketLifetime: Nanoseconds? { tickets == nil ? nil : .seconds(UInt64(policy.resumptionSeconds)) }

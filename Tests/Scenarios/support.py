@@ -265,6 +265,12 @@ def connect(address, timeout=DEADLINE, receive_buffer=None):
     return end
 
 
+def program_state(pid):
+    """The letter that the kernel gives a process's state (proc(5)): "T" for stopped."""
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0]
+
+
 def reset(end):
     """Closes with a reset instead of an end."""
     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

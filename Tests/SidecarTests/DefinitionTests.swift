@@ -124,7 +124,10 @@ struct DefinitionTests {
                 #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_port": 1, "records": 1}]}}"#,
                 "Config.upstreams[0].records: want string"
             ),
-            (#"{"TargetServiceName": "a", "Config": {"intention_deny_live": "maybe"}}"#, "want cut, drain or keep"),
+            (
+                #"{"TargetServiceName": "a", "Config": {"intention_deny_live": "maybe"}}"#,
+                "want one of \"cut\", \"drain\""
+            ),
         ])
     func refused(text: String, names: String) throws {
         let value = try Value(parsing: text)

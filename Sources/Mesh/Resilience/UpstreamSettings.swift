@@ -27,7 +27,7 @@ public struct UpstreamSettings: Sendable, Hashable {
     static let known: Set<String> =
         LifetimeSettings.known.union([
             "connect_timeout_ms", "limits", "passive_health_check", "balance", "hash_on", "retry", "protocol",
-            "shaping", "faults", "mirror",
+            "shaping", "faults", "mirror", "records", "resumption_ms",
         ])
 
     /// Reads a map of settings; keys of other readers are left alone.
