@@ -92,15 +92,13 @@ struct Connection: ~Copyable {
     var target: Int32 = -1
     /// The targets this connection was tried with, the present one included.
     var tried = Attempts()
-    /// When all attempts together have taken too long.
-    var dialUntil: Instant = .max
     var timer = TimerID.none
     /// The place in the loop's table of those shaped, copied or with a fault; -1 for the others.
     var special: Int32 = -1
     let acceptedAt: Instant
     var establishedAt: Instant = 0
     var lastActivity: Instant
-    /// When the tunnel's life is over.
+    /// When all attempts together have taken too long; of a tunnel, when its life is over.
     var expiresAt: Instant = .max
     /// When a tunnel that is no longer admitted is reset.
     var cutAt: Instant = .max

@@ -12,7 +12,7 @@ extension DataLoop {
         connection.pointee.phase = .dialling
         guard passesGate(slot, connection, route) else { return }
         if let split = route.drawSplit(&random) { connection.pointee.split = UInt16(split) }
-        if route.retry.deadline > 0 { connection.pointee.dialUntil = loop.now + route.retry.deadline }
+        if route.retry.deadline > 0 { connection.pointee.expiresAt = loop.now + route.retry.deadline }
         route.budget?.noteConnect(now: loop.now)
         dial(slot, connection)
     }
@@ -34,7 +34,7 @@ extension DataLoop {
                 let descriptor = try Socket.connect(to: target.address, route.settings.targetLiveness)
                 try loop.register(descriptor.raw, Token(kind: Kind.back, slot: slot))
                 connection.pointee.tunnel.back = Leg(descriptor.release(), isUnix: target.address.isUnix)
-                arm(slot, connection, at: min(loop.now + connectTimeout(connection), connection.pointee.dialUntil))
+                arm(slot, connection, at: min(loop.now + connectTimeout(connection), connection.pointee.expiresAt))
                 return
             } catch {
                 dialFailed(connection, .unreachable(error), "\(error)")
@@ -53,7 +53,7 @@ extension DataLoop {
         guard connection.pointee.tried.count > 0 else { return true }
         if connection.pointee.tried.count >= route.retry.attempts {
             connection.pointee.gaveUp = .attempts
-        } else if loop.now >= connection.pointee.dialUntil {
+        } else if loop.now >= connection.pointee.expiresAt {
             connection.pointee.gaveUp = .deadline
         } else if route.budget?.allowRetry(now: loop.now) == false {
             counters.count(.retriesRefused)
@@ -164,9 +164,8 @@ extension DataLoop {
         connection.pointee.establishedAt = loop.now
         connection.pointee.lastActivity = loop.now
         let settings = route(of: connection).settings
-        if settings.longestLife > 0 || settings.endsWithCertificate {
-            connection.pointee.expiresAt = expiry(of: connection, settings)
-        }
+        let hasExpiry = settings.longestLife > 0 || settings.endsWithCertificate
+        connection.pointee.expiresAt = hasExpiry ? expiry(of: connection, settings) : .max
         connection.pointee.tunnel.begin(tapped: openShadow(connection))
         beginShaping(slot, connection)
         rearm(slot, connection)

@@ -9,9 +9,9 @@ import Testing
 /// What a sidecar makes of a chain and of the instances of its targets.
 @Suite("An upstream")
 struct UpstreamStateTests {
-    private func state(_ settings: RouteSettings = .outbound) throws -> UpstreamState {
+    private func state() throws -> UpstreamState {
         UpstreamState(
-            upstream: Upstream(name: "web", listen: try EndpointName(parsing: "127.0.0.1:9000"), settings: settings))
+            upstream: Upstream(name: "web", listen: try EndpointName(parsing: "127.0.0.1:9000")))
     }
 
     private func chain(_ entries: String...) throws -> CompiledChain {
@@ -76,9 +76,8 @@ struct UpstreamStateTests {
 
     @Test("whose own settings have a connect timeout does not take the resolver's")
     func ownTimeout() throws {
-        var settings = RouteSettings.outbound
-        settings.connectTimeout = .milliseconds(300)
-        var state = try state(settings)
+        var state = try state()
+        state.upstream.resilience.connectTimeout = .milliseconds(300)
         state.take(try chain(resolver))
         state.take([], of: "web.default.dc1")
         state.take([], of: "spare.default.dc1")

@@ -12,12 +12,15 @@ struct SettingsReader {
     }
 
     private func member(_ key: String) throws(TypeError) -> Reader? {
-        if let found = try reader.member(key) { return found }
-        guard let found = try reader.member(String(key.filter { $0 != "_" })) else { return nil }
+        let plain = String(key.filter { $0 != "_" })
+        var candidate = try reader.member(key)
+        if candidate == nil { candidate = try reader.member(plain) }
+        guard let found = candidate else { return nil }
         // The error shall name the key as it was written.
-        let written = reader.value.object?.members.first {
-            $0.key.lowercased() == key.filter { $0 != "_" }
-        }
+        let members = reader.value.object?.members ?? []
+        let written =
+            members.first { $0.key == key }
+            ?? members.first { Object.folded($0.key, equals: key) || Object.folded($0.key, equals: plain) }
         return Reader(found.value, path: .key(reader.path, written?.key ?? key))
     }
 
