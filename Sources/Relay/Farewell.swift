@@ -86,7 +86,8 @@ public enum Ending: Sendable, Equatable {
         switch self {
         case .broken(let side, _), .tls(let side, .peerAlert), .tls(let side, .truncated): side
         case .unreachable(let error): error == .timedOut ? nil : .back
-        case .complete, .tls, .refused, .handshakeTimeout, .idle, .halfClosed, .noTarget, .limited, .injected, .drained:
+        case .complete, .tls, .refused, .handshakeTimeout, .idle, .expired, .halfClosed, .noTarget, .limited, .injected,
+            .drained:
             nil
         }
     }
