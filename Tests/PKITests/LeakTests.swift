@@ -34,7 +34,8 @@ import Testing
             _ = try root.crossSign(chain[1], serial: SerialNumber(8), validity: Forge.day)
             _ = try issued.der()
         }
-        // Other tests run beside this one and come and go; a leak of ours shows in every window alike.
+        // Other tests run beside this one and come and go; a leak of ours shows in every window alike, so the quietest ones
+        // tell, but for two in which somebody else may have given memory back.
         var growth: [Int] = []
         for window in 0..<10 {
             let before = residentKilobytes()
@@ -42,8 +43,8 @@ import Testing
             growth.append(residentKilobytes() - before)
         }
         // The smallest thing that could be lost in a round, a name's text of some 50 bytes, would be 100 KB a window.
-        let median = growth.sorted()[growth.count / 2]
-        #expect(median < 64, "KB a window: \(growth)")
+        let quiet = growth.sorted()[2]
+        #expect(quiet < 64, "KB a window: \(growth)")
     }
 
     /// The resident set of this process in KB (proc(5), statm).
