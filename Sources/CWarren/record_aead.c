@@ -123,12 +123,22 @@ void warren_aead_accelerate(warren_tls_engine *engine) {
     engine->accelerator = warren_aead_ipsec_mb(engine);
 }
 
+static void give_back(struct aead_slot *slot) {
+    EVP_CIPHER_CTX_free(slot->evp);
+    free(slot->keys);
+    slot->evp = NULL;
+    slot->keys = NULL;
+}
+
+void warren_tls_engine_trim(warren_tls_engine *engine) {
+    for (uint32_t i = 0; i < engine->slots_used; i++)
+        if (engine->slots[i].owner == 0) give_back(&engine->slots[i]);
+}
+
 void warren_aead_free(warren_tls_engine *engine) {
     for (uint32_t i = 0; engine->slots != NULL && i < engine->slots_used; i++) {
-        struct aead_slot *slot = &engine->slots[i];
-        empty(engine, slot);
-        EVP_CIPHER_CTX_free(slot->evp);
-        free(slot->keys);
+        empty(engine, &engine->slots[i]);
+        give_back(&engine->slots[i]);
     }
     free(engine->slots);
     for (int i = 0; i < AEAD_KINDS; i++) EVP_CIPHER_free(engine->aead[i]);

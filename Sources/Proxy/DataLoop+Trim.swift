@@ -1,6 +1,7 @@
 import Kernel
 import Reactor
 import Relay
+import TLS
 
 /// How many connections there were, to notice that a crowd has gone.
 struct Crowd {
@@ -46,6 +47,7 @@ extension DataLoop {
         guard crowd.isSmall(connections.count) else { return }
         connections.trim()
         resources.buffers.trim()
+        engine.trim()
         Memory.trim()
     }
 }

@@ -40,6 +40,9 @@ public final class TLSEngine {
     /// "libIPSec_MB or libcrypto, no record yet" while none was needed.
     public var recordProtectionInUse: String { String(cString: warren_tls_engine_aead_in_use(raw)) }
 
+    /// Gives back the memory of key schedules whose sessions are over; the next sessions allocate theirs anew.
+    public func trim() { warren_tls_engine_trim(raw) }
+
     /// Judges certificates, caches and tickets as if it were `seconds` after 1970; nil gives the real clock back. For
     /// tests.
     public func pretend(time seconds: Int64?) {

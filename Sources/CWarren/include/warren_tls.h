@@ -98,6 +98,9 @@ void warren_tls_engine_set_time(warren_tls_engine *engine, int64_t now);
 const char *warren_tls_engine_aead(warren_tls_engine *engine);
 /* The same without loading anything: says so while it has not been decided. */
 const char *warren_tls_engine_aead_in_use(const warren_tls_engine *engine);
+/* Gives back the memory of key schedules that no session has a claim to any more: about 1 KiB each, among the holes that a
+ * crowd's handshakes left in the heap. */
+void warren_tls_engine_trim(warren_tls_engine *engine);
 
 /* OpenSSL_version(3): the release of the library that runs, "OpenSSL 3.0.x ...". */
 const char *warren_openssl_version(void);

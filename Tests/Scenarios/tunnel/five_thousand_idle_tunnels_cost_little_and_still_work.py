@@ -95,8 +95,7 @@ def run():
                 assert max(left) <= 2, f"sockets left behind: {left}"
                 # What a crowd took goes back to the kernel when it has gone.
                 for warren, begin in zip((outer, inner), first):
-                    until(lambda: warren.resident_kib() <= begin * 1.1,
-                          f"back within a tenth of {begin} KiB, now {warren.resident_kib()}")
+                    until(lambda: warren.resident_kib() <= begin * 1.1, f"back within a tenth of {begin} KiB")
                 print(f"{records}: {outer.resident_kib()} and {inner.resident_kib()} KiB afterwards, {first} before")
 
 
