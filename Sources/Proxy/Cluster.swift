@@ -13,15 +13,20 @@ public struct Cluster: Sendable, Equatable {
     public let targets: [Target]
     /// When instances rest.
     public var outlier: OutlierPolicy
+    /// How the weight of new instances grows; `nil` for at once.
+    public var slowStart: SlowStart?
     /// Overrides the route's; `nil` for that one.
     public var connectTimeout: Nanoseconds?
 
     /// A cluster of `targets`. Those that share a key are one, with the sum of their weights.
     ///
-    /// - Parameter previous: the cluster that this one follows, whose tables are reused where nothing changed.
+    /// - Parameters:
+    ///   - preference: the zone whose targets are preferred; `nil` for none.
+    ///   - previous: the cluster that this one follows, whose tables are reused where nothing changed.
     public init(
         _ name: String, _ targets: [Target], policy: BalancePolicy = .leastConnections,
-        outlier: OutlierPolicy = .impatient, connectTimeout: Nanoseconds? = nil, previous: Cluster? = nil
+        outlier: OutlierPolicy = .impatient, slowStart: SlowStart? = nil, preference: ZonePreference? = nil,
+        connectTimeout: Nanoseconds? = nil, previous: Cluster? = nil
     ) {
         var distinct: [Target] = []
         var places: [UInt64: Int] = [:]
@@ -36,12 +41,15 @@ public struct Cluster: Sendable, Equatable {
         self.name = name
         self.targets = distinct
         self.outlier = outlier
+        self.slowStart = slowStart
         self.connectTimeout = connectTimeout
-        let instances = distinct.map { InstancePool.Instance(key: $0.key, weight: $0.weight) }
-        if let previous, previous.pool.policy == policy, previous.pool.instances.elementsEqual(instances) {
+        let instances = distinct.map { InstancePool.Instance(key: $0.key, weight: $0.weight, zone: $0.zone) }
+        if let previous, previous.pool.policy == policy, previous.pool.preference == preference,
+            previous.pool.instances.elementsEqual(instances)
+        {
             pool = previous.pool
         } else {
-            pool = InstancePool(instances, policy: policy, previous: previous?.pool)
+            pool = InstancePool(instances, policy: policy, preference: preference, previous: previous?.pool)
         }
     }
 }

@@ -7,14 +7,19 @@ final class ClusterState {
     private(set) var picker: InstancePicker
     private(set) var targets: TargetTable
     private(set) var connectTimeout: Nanoseconds?
+    private var slowStart: SlowStart?
+    /// How long connecting to its targets takes; only kept where connects are hedged.
+    private(set) var connectTimes = ConnectTimes()
     /// Not in the route's plan any more; kept while connections live on it.
     var isRemoved = false
 
     init(_ cluster: Cluster, random: inout SplitMix64) {
         name = cluster.name
-        picker = InstancePicker(pool: cluster.pool, outlierPolicy: cluster.outlier, random: &random)
+        picker = InstancePicker(
+            pool: cluster.pool, outlierPolicy: cluster.outlier, slowStart: cluster.slowStart, random: &random)
         targets = TargetTable(cluster.targets)
         connectTimeout = cluster.connectTimeout
+        slowStart = cluster.slowStart
     }
 
     /// An instance that was chosen.
@@ -54,6 +59,17 @@ final class ClusterState {
         picker.report(targets.states[slot].target.key, outcome, now: now, random: &random)
     }
 
+    /// Some target has answered connect(2) after so long, or had not yet when it was left.
+    func noteConnect(after time: Nanoseconds) { connectTimes.note(time) }
+
+    /// Connecting to the target in `slot` took so long, its TLS handshake included.
+    func reportConnected(
+        _ slot: Int, after time: Nanoseconds, now: Instant, random: inout SplitMix64
+    ) -> InstancePicker.Verdict {
+        guard picker.outlierPolicy.latency != nil else { return .asBefore }
+        return picker.reportConnected(targets.states[slot].target.key, after: time, now: now, random: &random)
+    }
+
     /// Failed connects in a row of the target in `slot`; `nil` while it rests or is tried out.
     func failures(_ slot: Int) -> Int? {
         guard case .well(let failures) = picker.standing(of: targets.states[slot].target.key) else { return nil }
@@ -61,21 +77,25 @@ final class ClusterState {
     }
 
     /// Takes another version of the cluster over. What has not changed costs next to nothing.
-    func change(to cluster: Cluster, random: inout SplitMix64) {
+    func change(to cluster: Cluster, now: Instant, random: inout SplitMix64) {
         isRemoved = false
         name = cluster.name
         connectTimeout = cluster.connectTimeout
-        if picker.pool != cluster.pool || picker.outlierPolicy != cluster.outlier {
-            picker.adopt(cluster.pool, policy: cluster.outlier, random: &random)
+        if picker.pool != cluster.pool || picker.outlierPolicy != cluster.outlier
+            || slowStart != cluster.slowStart
+        {
+            slowStart = cluster.slowStart
+            picker.adopt(
+                cluster.pool, policy: cluster.outlier, slowStart: cluster.slowStart, now: now, random: &random)
         }
         targets.replace(cluster.targets)
     }
 
     /// Chooses nobody any more; connections may go on.
-    func retire(random: inout SplitMix64) {
+    func retire(now: Instant, random: inout SplitMix64) {
         guard !isRemoved else { return }
         isRemoved = true
-        picker.adopt(InstancePool([], policy: picker.pool.policy), random: &random)
+        picker.adopt(InstancePool([], policy: picker.pool.policy), now: now, random: &random)
         targets.replace([])
     }
 }

@@ -59,7 +59,7 @@ struct Connection: ~Copyable {
     var phase = Phase.dialling
     /// Whether the loop's ready list holds this connection.
     var isQueued = false
-    /// Two facts in one byte, since half a kilobyte is what a connection may have.
+    /// Three facts in one byte, since half a kilobyte is what a connection may have.
     var marks: UInt8 = 0
     /// Whether the half-close deadline has taken the idle deadline's place.
     var isHalfClosed: Bool {
@@ -70,6 +70,11 @@ struct Connection: ~Copyable {
     var isKept: Bool {
         get { marks & 2 != 0 }
         set { marks = newValue ? marks | 2 : marks & ~2 }
+    }
+    /// Whether the back leg began as a second attempt beside another: then its events say so.
+    var isBackHedge: Bool {
+        get { marks & 4 != 0 }
+        set { marks = newValue ? marks | 4 : marks & ~4 }
     }
     /// Whether the route's circuit breaker counts this connection, and as what.
     var gate = GateState.outside
@@ -97,6 +102,7 @@ struct Connection: ~Copyable {
     var special: Int32 = -1
     let acceptedAt: Instant
     var establishedAt: Instant = 0
+    /// When a byte moved last; before the target is reached, when the present attempt began.
     var lastActivity: Instant
     /// When all attempts together have taken too long; of a tunnel, when its life is over.
     var expiresAt: Instant = .max

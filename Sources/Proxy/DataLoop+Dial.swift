@@ -29,12 +29,19 @@ extension DataLoop {
             }
             counters.count(.dials)
             if connection.pointee.tried.count > 1 { counters.count(.retries) }
-            if connection.pointee.pickedBy == .failover { counters.count(.failovers) }
+            switch connection.pointee.pickedBy {
+            case .failover: counters.count(.failovers)
+            case .ownZone: counters.count(.ownZone)
+            case .otherZone: counters.count(.otherZone)
+            case .policy, .probe, .panic, .lastResort, .hedge: break
+            }
+            connection.pointee.lastActivity = loop.now
+            connection.pointee.isBackHedge = false
             do throws(Errno) {
                 let descriptor = try Socket.connect(to: target.address, route.settings.targetLiveness)
                 try loop.register(descriptor.raw, Token(kind: Kind.back, slot: slot))
                 connection.pointee.tunnel.back = Leg(descriptor.release(), isUnix: target.address.isUnix)
-                arm(slot, connection, at: min(loop.now + connectTimeout(connection), connection.pointee.expiresAt))
+                arm(slot, connection, at: firstLook(connection))
                 return
             } catch {
                 dialFailed(connection, .unreachable(error), "\(error)")
@@ -43,7 +50,7 @@ extension DataLoop {
         end(slot, connection.pointee.lastEnding)
     }
 
-    private func connectTimeout(_ connection: UnsafeMutablePointer<Connection>) -> Nanoseconds {
+    func connectTimeout(_ connection: UnsafeMutablePointer<Connection>) -> Nanoseconds {
         let route = route(of: connection)
         return route.clusters[Int(connection.pointee.cluster)].connectTimeout ?? route.settings.connectTimeout
     }
@@ -78,8 +85,14 @@ extension DataLoop {
         tryNextTarget(slot, connection, .unreachable(error), "\(error)")
     }
 
-    private func connected(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
+    /// The present target has answered connect(2).
+    func connected(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         let route = route(of: connection)
+        if route.hedge != nil {
+            dropHedge(connection)
+            route.clusters[Int(connection.pointee.cluster)].noteConnect(
+                after: loop.now - connection.pointee.lastActivity)
+        }
         guard let context = route.back else {
             established(slot, connection)
             return
@@ -137,7 +150,11 @@ extension DataLoop {
         connection.pointee.tunnel.back.abandon(&resources)
         _ = connection.pointee.tunnel.back.release()
         dialFailed(connection, ending, reason)
-        dial(slot, connection)
+        if hedge(of: connection) != .none {
+            takeHedge(slot, connection)
+        } else {
+            dial(slot, connection)
+        }
     }
 
     /// Notes that the present target could not be reached, and lets it go.
@@ -148,18 +165,23 @@ extension DataLoop {
         let (cluster, slot) = (route.clusters[Int(connection.pointee.cluster)], Int(connection.pointee.target))
         let target = cluster.targets.states[slot].target
         judge(connection, .failure)
+        sayUnreachable(connection, target, reason)
+        releaseTarget(&connection.pointee)
+    }
+
+    func sayUnreachable(_ connection: UnsafeMutablePointer<Connection>, _ target: Target, _ reason: String) {
         say(
             .warn, about: .targets, "cannot connect to target",
             [
-                .text("route", route.name), .text("target", target.name), .text("error", reason),
+                .text("route", route(of: connection).name), .text("target", target.name), .text("error", reason),
                 .number("attempt", connection.pointee.tried.count),
             ])
-        releaseTarget(&connection.pointee)
     }
 
     private func established(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         counters.count(.established)
         noteEstablished(connection)
+        judgeLatency(connection, loop.now - connection.pointee.lastActivity)
         connection.pointee.phase = .relaying
         connection.pointee.establishedAt = loop.now
         connection.pointee.lastActivity = loop.now

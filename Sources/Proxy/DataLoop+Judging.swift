@@ -10,7 +10,8 @@ extension DataLoop {
     /// Tells the balancer how the present target did; once for each target that was dialled.
     func judge(_ connection: UnsafeMutablePointer<Connection>, _ outcome: InstancePicker.Outcome) {
         connection.pointee.isJudged = true
-        report(connection.pointee, outcome)
+        report(
+            route(of: connection), Int(connection.pointee.cluster), Int(connection.pointee.target), outcome)
     }
 
     /// The first answer byte is what shows that a target works; before it, a sidecar may only have been polite.
@@ -18,22 +19,44 @@ extension DataLoop {
         if connection.pointee.tunnel.backward.bytes > 0 { judge(connection, .success) }
     }
 
-    private func report(_ connection: borrowing Connection, _ outcome: InstancePicker.Outcome) {
-        let route = routes[Int(connection.route)]!
-        let cluster = route.clusters[Int(connection.cluster)]
-        let slot = Int(connection.target)
-        let fields: [LogField]
-        switch cluster.report(slot, outcome, now: loop.now, random: &random) {
+    /// The present target was reached after so long: one that takes far longer than its peers is let rest, whatever becomes
+    /// of this connection.
+    func judgeLatency(_ connection: UnsafeMutablePointer<Connection>, _ time: Nanoseconds) {
+        let cluster = route(of: connection).clusters[Int(connection.pointee.cluster)]
+        let verdict = cluster.reportConnected(
+            Int(connection.pointee.target), after: time, now: loop.now, random: &random)
+        guard case .ejected(let rest) = verdict else { return }
+        connection.pointee.isJudged = true
+        counters.count(.ejections)
+        counters.count(.ejectionsByLatency)
+        guard log.wants(.warn) else { return }
+        sayVerdict(
+            route(of: connection), Int(connection.pointee.cluster), Int(connection.pointee.target), .warn,
+            "instance rests, connecting to it takes far longer than to the others",
+            [.number("connect_us", time / 1000), .number("rest_ms", rest / 1_000_000)])
+    }
+
+    /// Tells the balancer how a target did, and the log what comes of it.
+    func report(_ route: RouteState, _ cluster: Int, _ slot: Int, _ outcome: InstancePicker.Outcome) {
+        switch route.clusters[cluster].report(slot, outcome, now: loop.now, random: &random) {
         case .asBefore: return
         case .ejected(let rest):
             counters.count(.ejections)
             guard log.wants(.warn) else { return }
-            fields = [.number("rest_ms", rest / 1_000_000)]
-        case .restored: fields = []
+            sayVerdict(
+                route, cluster, slot, .warn, "instance rests after failures", [.number("rest_ms", rest / 1_000_000)])
+        case .restored:
+            guard log.wants(.info) else { return }
+            sayVerdict(route, cluster, slot, .info, "instance is back", [])
         }
-        let word = outcome == .failure ? "instance rests after failures" : "instance is back"
+    }
+
+    private func sayVerdict(
+        _ route: RouteState, _ cluster: Int, _ slot: Int, _ level: LogLevel, _ verdict: String, _ fields: [LogField]
+    ) {
+        let cluster = route.clusters[cluster]
         log.log(
-            outcome == .failure ? .warn : .info, word,
+            level, verdict,
             [
                 .text("route", route.name), .text("cluster", cluster.name),
                 .text("target", cluster.targets.states[slot].target.name),
@@ -51,9 +74,9 @@ extension DataLoop {
     func leaveTarget(_ connection: inout Connection, _ ending: Ending) {
         if connection.target >= 0 {
             if !connection.isJudged, let outcome = Self.outcome(connection, ending) {
-                let countsResets =
-                    routes[Int(connection.route)]!.clusters[Int(connection.cluster)].picker.outlierPolicy.countsResets
-                if outcome == .success || countsResets { report(connection, outcome) }
+                let (route, cluster) = (routes[Int(connection.route)]!, Int(connection.cluster))
+                let countsResets = route.clusters[cluster].picker.outlierPolicy.countsResets
+                if outcome == .success || countsResets { report(route, cluster, Int(connection.target), outcome) }
             }
             releaseTarget(&connection)
         }

@@ -36,7 +36,7 @@ extension DataLoop {
     private func add(_ id: UInt16, _ route: Route, _ gate: SharedGate, _ bound: [BoundListener]) {
         while routes.count <= Int(id) { routes.append(nil) }
         do throws(TLSFault) {
-            routes[Int(id)] = try RouteState(id: id, route, gate: gate, engine: engine, random: &random)
+            routes[Int(id)] = try RouteState(id: id, route, gate: gate, engine: engine, now: loop.now, random: &random)
         } catch {
             for listener in bound { _ = Descriptor(owning: listener.descriptor) }
             notices(.refused(worker: worker, route: route.name, error))
@@ -50,7 +50,9 @@ extension DataLoop {
         // Also a removed one: rules go on reaching its tunnels until the last has ended.
         guard let state = routes[Int(id)] else { return }
         do throws(TLSFault) {
-            if try state.change(to: route, engine: engine, random: &random) { judgeLiveTunnels(of: state) }
+            if try state.change(to: route, engine: engine, now: loop.now, random: &random) {
+                judgeLiveTunnels(of: state)
+            }
             adoptConditions(id, route.settings)
         } catch {
             notices(.refused(worker: worker, route: route.name, error))

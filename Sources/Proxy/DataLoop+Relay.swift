@@ -8,9 +8,14 @@ import TLS
 
 extension DataLoop {
     /// News of one leg.
-    func connectionReady(_ slot: SlotID, _ side: Side, _ readiness: Readiness) {
+    func connectionReady(_ slot: SlotID, _ side: Side, _ readiness: Readiness, asHedge: Bool = false) {
         // News of a connection that this very turn has ended: the generation tells.
         guard let connection = connections.pointer(slot) else { return }
+        if side == .back, connection.pointee.isBackHedge != asHedge {
+            // A second attempt's, or of a socket that this very turn has closed.
+            if asHedge { hedgeReady(slot, connection, readiness) }
+            return
+        }
         connection.pointee.tunnel.note(readiness, on: side)
         if connection.pointee.special >= 0, heldByFault(slot, connection, readiness) { return }
         switch connection.pointee.phase {

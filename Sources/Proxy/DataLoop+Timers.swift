@@ -62,7 +62,13 @@ extension DataLoop {
         switch connection.pointee.phase {
         case .handshakingFront: end(slot, .handshakeTimeout(.front))
         case .deciding: refuse(slot, connection, rule: "no decision within the handshake's deadline")
-        case .dialling: tryNextTarget(slot, connection, .unreachable(.timedOut), "\(Errno.timedOut)")
+        case .dialling:
+            if loop.now < attemptDeadline(connection) {
+                hedge(slot, connection)
+                arm(slot, connection, at: attemptDeadline(connection))
+            } else {
+                tryNextTarget(slot, connection, .unreachable(.timedOut), "\(Errno.timedOut)")
+            }
         case .handshakingBack:
             tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
         case .lingering: end(slot, connection.pointee.lastEnding)

@@ -22,6 +22,7 @@ final class DataLoop {
         static let retireTimer: UInt8 = 9
         static let trimTimer: UInt8 = 10
         static let linesTimer: UInt8 = 11
+        static let hedge: UInt8 = 12
     }
 
     let worker: Int
@@ -63,6 +64,8 @@ final class DataLoop {
     var specials: [Special] = []
     var freeSpecials: [Int32] = []
     var shadows = Slab<Shadow>()
+    /// Second attempts beside first ones.
+    var hedges = Slab<Hedge>()
     var nextShadowWarning: Instant = 0
     var isDraining = false
     var drainDeadline: Instant = .max
@@ -128,6 +131,7 @@ extension DataLoop: LoopHandler {
         case Kind.front: connectionReady(token.slot, .front, readiness)
         case Kind.back: connectionReady(token.slot, .back, readiness)
         case Kind.shadow: shadowReady(token.slot, readiness)
+        case Kind.hedge: connectionReady(token.slot, .back, readiness, asHedge: true)
         default:
             guard let listener = listeners.pointer(token.slot) else { return }
             listener.pointee.isReadable = true

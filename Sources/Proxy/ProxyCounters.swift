@@ -22,10 +22,20 @@ public struct ProxyCounters: Sendable, Equatable {
         case retries
         /// Further attempts that the retry budget refused.
         case retriesRefused
+        /// Those of them that were made beside an attempt which had not been answered yet.
+        case hedges
+        /// Those of them that were answered first.
+        case hedgesWon
         /// Connections refused because there were too many, of all clients or of one.
         case limited
         /// Times an instance was let rest.
         case ejections
+        /// Those of them because connecting took far longer than to the others.
+        case ejectionsByLatency
+        /// Connections dialled to an instance in the preferred zone.
+        case ownZone
+        /// Connections dialled to an instance in another zone although one is preferred.
+        case otherZone
         /// Connections dialled to a cluster that stood in for another.
         case failovers
         /// Tunnels that reached a target.

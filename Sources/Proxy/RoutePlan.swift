@@ -31,12 +31,14 @@ public struct RoutePlan: Sendable, Equatable {
     public var sourceLimits: ConnectLimits
     /// What of a client the hashing policies choose by.
     public var hashSource: HashSource
+    /// When a second instance is tried beside one that has not answered; `nil` for never.
+    public var hedge: HedgePolicy?
 
     /// A plan of these parts; indices out of range and splits without weight are left out.
     public init(
         clusters: [Cluster], splits: [Split], retry: RetryPolicy = RetryPolicy(),
         limits: ConnectLimits = ConnectLimits(), sourceLimits: ConnectLimits = ConnectLimits(),
-        hashSource: HashSource = .address
+        hashSource: HashSource = .address, hedge: HedgePolicy? = nil
     ) {
         self.clusters = clusters
         self.splits = splits.compactMap { split in
@@ -47,6 +49,7 @@ public struct RoutePlan: Sendable, Equatable {
         self.limits = limits
         self.sourceLimits = sourceLimits
         self.hashSource = hashSource
+        self.hedge = hedge
     }
 
     /// A plan of one cluster.

@@ -8,20 +8,29 @@ extension RouteState {
         case policy
         /// As the policy says, to try an instance out that had rested.
         case probe
+        /// As the policy says, in the caller's own zone.
+        case ownZone
+        /// As the policy says, in another zone, since the own one cannot bear all.
+        case otherZone
         /// Because so few are well that the resting ones are counted in.
         case panic
         /// Because the clusters before had nobody to give.
         case failover
         /// Because nobody else was left.
         case lastResort
+        /// Because it answered before the one that was chosen first, or that one failed.
+        case hedge
 
         var word: String {
             switch self {
             case .policy: "policy"
             case .probe: "probe"
+            case .ownZone: "own-zone"
+            case .otherZone: "other-zone"
             case .panic: "panic"
             case .failover: "failover"
             case .lastResort: "last-resort"
+            case .hedge: "hedge"
             }
         }
     }
@@ -49,9 +58,7 @@ extension RouteState {
             if let choice = clusters[order[rank]].pick(
                 hash: hash, besides: connection.pointee.tried, now: now, random: &random)
             {
-                let reason: Reason =
-                    rank > 0 ? .failover : choice.pick.isPanic ? .panic : choice.pick.isProbe ? .probe : .policy
-                return take(choice, order[rank], reason, connection)
+                return take(choice, order[rank], rank > 0 ? .failover : Self.reason(choice.pick), connection)
             }
         }
         for index in order {
@@ -62,6 +69,16 @@ extension RouteState {
             }
         }
         return nil
+    }
+
+    private static func reason(_ pick: InstancePicker.Pick) -> Reason {
+        if pick.isPanic { return .panic }
+        if pick.isProbe { return .probe }
+        return switch pick.locality {
+        case .anywhere: .policy
+        case .ownZone: .ownZone
+        case .otherZone: .otherZone
+        }
     }
 
     private func take(

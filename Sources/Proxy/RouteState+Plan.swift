@@ -1,22 +1,23 @@
+import Kernel
 import Mesh
 
 extension RouteState {
     /// Takes another plan over. Clusters go on under their names; those that are gone are kept while connections live on
     /// them.
-    func adopt(_ new: RoutePlan, random: inout SplitMix64) {
+    func adopt(_ new: RoutePlan, now: Instant, random: inout SplitMix64) {
         guard new != plan else { return }
         var indices: [Int] = []
         var taken: Set<Int> = []
         for cluster in new.clusters {
             if let index = clusters.indices.first(where: { clusters[$0].name == cluster.name && !taken.contains($0) }) {
-                clusters[index].change(to: cluster, random: &random)
+                clusters[index].change(to: cluster, now: now, random: &random)
                 taken.insert(index)
                 indices.append(index)
             } else {
                 indices.append(-1)
             }
         }
-        for index in clusters.indices where !taken.contains(index) { clusters[index].retire(random: &random) }
+        for index in clusters.indices where !taken.contains(index) { clusters[index].retire(now: now, random: &random) }
         for (position, cluster) in new.clusters.enumerated() where indices[position] < 0 {
             let fresh = ClusterState(cluster, random: &random)
             if let free = clusters.indices.first(where: { clusters[$0].isRemoved && clusters[$0].targets.live == 0 }) {
@@ -38,6 +39,7 @@ extension RouteState {
             }
         }
         retry = new.retry
+        hedge = new.hedge
         plan = new
     }
 }

@@ -27,6 +27,8 @@ final class RouteState {
     var usesHash = false
     var retry = RetryPolicy()
     var budget: RetryBudget?
+    /// When a second target is tried beside the first; `nil` for never.
+    var hedge: HedgePolicy?
     var hasLimits = false
     /// The route's circuit breaker, which all loops share.
     let gate: SharedGate
@@ -36,7 +38,7 @@ final class RouteState {
     var live = 0
 
     init(
-        id: UInt16, _ route: Route, gate: SharedGate, engine: TLSEngine, random: inout SplitMix64
+        id: UInt16, _ route: Route, gate: SharedGate, engine: TLSEngine, now: Instant, random: inout SplitMix64
     ) throws(TLSFault) {
         self.id = id
         self.gate = gate
@@ -45,18 +47,20 @@ final class RouteState {
         admission = route.admission
         enforcement = route.enforcement
         try build(route, engine)
-        adopt(route.plan, random: &random)
+        adopt(route.plan, now: now, random: &random)
     }
 
     /// Takes a new version of the route over, whole or not at all. True when live tunnels must be judged anew.
-    func change(to route: Route, engine: TLSEngine, random: inout SplitMix64) throws(TLSFault) -> Bool {
+    func change(
+        to route: Route, engine: TLSEngine, now: Instant, random: inout SplitMix64
+    ) throws(TLSFault) -> Bool {
         try build(route, engine)
         let mustJudge = admission.generation != route.admission.generation || enforcement != route.enforcement
         name = route.name
         settings = route.settings
         admission = route.admission
         enforcement = route.enforcement
-        adopt(route.plan, random: &random)
+        adopt(route.plan, now: now, random: &random)
         return mustJudge
     }
 

@@ -10,8 +10,10 @@ struct Special {
     var fault: LiveFault?
     /// The shadow that gets a copy.
     var shadow = SlotID.none
+    /// The second attempt beside its first.
+    var hedge = SlotID.none
 
-    var isEmpty: Bool { shape < 0 && fault == nil && shadow == .none }
+    var isEmpty: Bool { shape < 0 && fault == nil && shadow == .none && hedge == .none }
 }
 
 extension DataLoop {
@@ -40,6 +42,11 @@ extension DataLoop {
         connection.pointee.special < 0 ? .none : specials[Int(connection.pointee.special)].shadow
     }
 
+    /// The connection's second attempt, or `.none`.
+    func hedge(of connection: UnsafeMutablePointer<Connection>) -> SlotID {
+        connection.pointee.special < 0 ? .none : specials[Int(connection.pointee.special)].hedge
+    }
+
     /// The connection's fault, or `nil`.
     func fault(of connection: UnsafeMutablePointer<Connection>) -> LiveFault? {
         connection.pointee.special < 0 ? nil : specials[Int(connection.pointee.special)].fault
@@ -57,6 +64,10 @@ extension DataLoop {
         specials[Int(connection.special)] = Special()
         freeSpecials.append(connection.special)
         if special.shape >= 0 { shaping.leave(special.shape) }
+        if let hedge = hedges.pointer(special.hedge) {
+            routes[Int(connection.route)]!.clusters[Int(hedge.pointee.cluster)].release(Int(hedge.pointee.target))
+            _ = hedges.remove(special.hedge)
+        }
         guard special.shadow != .none else { return }
         let isWhole = connection.tunnel.forward.isFinished && connection.tunnel.forward.failure == nil
         endShadow(special.shadow, inOrder: isWhole)

@@ -16,11 +16,13 @@ public struct Target: Sendable, Equatable {
     public var key: UInt64
     /// Its share of connections among the others', at most 65535; 0 for none.
     public var weight: UInt32
+    /// Where it is, as `BalanceHash.of` the zone's name; 0 where nobody said.
+    public var zone: UInt64
 
     /// A target at `address`, called `name`; known by its address unless `key` says otherwise.
     public init(
         _ address: SocketAddress, name: String? = nil, serverName: String? = nil,
-        expectation: PeerExpectation = .anyVerified, key: UInt64? = nil, weight: UInt32 = 1
+        expectation: PeerExpectation = .anyVerified, key: UInt64? = nil, weight: UInt32 = 1, zone: UInt64 = 0
     ) {
         self.address = address
         self.name = name ?? address.description
@@ -28,6 +30,7 @@ public struct Target: Sendable, Equatable {
         self.expectation = expectation
         self.key = key ?? BalanceHash.of(address.description)
         self.weight = weight
+        self.zone = zone
     }
 }
 

@@ -15,20 +15,36 @@ extension AgentAnswers {
     }
 
     /// `health/connect/:service`: the instances, and who must answer there. Critical ones are left out, and with
-    /// `onlyPassing` those with a warning too.
+    /// `onlyPassing` those with a warning too. Where an instance is, its service's meta or else its node's says under
+    /// `zoneKey`.
     static func instances(
-        _ response: Response, trustDomain: String, onlyPassing: Bool = false
+        _ response: Response, trustDomain: String, onlyPassing: Bool = false, zoneKey: String = "zone"
     ) throws(DefinitionError) -> Instances {
-        try instances(in: try parse(response), trustDomain: trustDomain, onlyPassing: onlyPassing)
+        try instances(in: try parse(response), trustDomain: trustDomain, onlyPassing: onlyPassing, zoneKey: zoneKey)
     }
 
     /// `query/:name/execute?connect=true`: the same, inside `Nodes`.
-    static func queryResult(_ response: Response, trustDomain: String) throws(DefinitionError) -> Instances {
-        try instances(in: try parse(response)["Nodes"] ?? .null, trustDomain: trustDomain, onlyPassing: false)
+    static func queryResult(
+        _ response: Response, trustDomain: String, zoneKey: String = "zone"
+    ) throws(DefinitionError) -> Instances {
+        try instances(
+            in: try parse(response)["Nodes"] ?? .null, trustDomain: trustDomain, onlyPassing: false, zoneKey: zoneKey)
+    }
+
+    /// `agent/self`: the meta of the agent's node.
+    static func nodeMeta(_ response: Response) throws(DefinitionError) -> [String: String] {
+        meta(try parse(response)["Meta"])
+    }
+
+    /// A map of texts; what is none is left out.
+    static func meta(_ value: Value?) -> [String: String] {
+        var meta: [String: String] = [:]
+        for member in value?.object?.members ?? [] { meta[member.key] = member.value.string }
+        return meta
     }
 
     private static func instances(
-        in list: Value, trustDomain: String, onlyPassing: Bool
+        in list: Value, trustDomain: String, onlyPassing: Bool, zoneKey: String
     ) throws(DefinitionError) -> Instances {
         guard let entries = list.array ?? (list == .null ? [] : nil) else {
             throw DefinitionError("health: want a list of instances, have \(list.kind)")
@@ -59,9 +75,20 @@ extension AgentAnswers {
             found.targets.append(
                 Target(
                     address, name: "\(id)@\(address)", expectation: .uri([identity.description]),
-                    key: BalanceHash.instance(node: node["Node"]?.string ?? host, serviceID: id), weight: weight))
+                    key: BalanceHash.instance(node: node["Node"]?.string ?? host, serviceID: id), weight: weight,
+                    zone: zone(of: service, on: node, zoneKey)))
         }
         return found
+    }
+
+    /// Where an instance is; 0 when neither its service nor its node says so.
+    private static func zone(of service: Value, on node: Value, _ key: String) -> UInt64 {
+        for meta in [service["Meta"], node["Meta"]] {
+            // Meta's keys are of the user's spelling, in which case counts.
+            let member = meta?.object?.members.first { $0.key == key }
+            if let zone = member?.value.string, !zone.isEmpty { return BalanceHash.of(zone) }
+        }
+        return 0
     }
 
     /// How much an instance gets by its worst check: `Weights` of its service, which agents before 1.2.3 do not have; `nil`

@@ -41,6 +41,7 @@ extension ProxyDefinition {
         }
         let config = Config(proxy["Config"] ?? .null, path: "Proxy.Config")
         var definition = ProxyDefinition(service: service, listen: nil, application: nil)
+        definition.meta = AgentAnswers.meta(answer["Meta"])
         let port = Int(answer["Port"]?.integer ?? 0)
         if port > 0 {
             let address = try config.text("bind_address") ?? answer["Address"]?.string ?? ""

@@ -20,6 +20,8 @@ public struct ProxyDefinition: Sendable, Equatable {
     public var resilience = InboundSettings()
     /// TLS after the handshake, on the public listener and where an upstream says nothing else.
     public var records = RecordSettings()
+    /// What its service's meta says, for instance its zone.
+    public var meta: [String: String] = [:]
     /// Services to dial.
     public var upstreams: [Upstream]
 

@@ -21,6 +21,7 @@ extension Sidecar {
         names.keep(only: Set(definition.names))
         publishPublic(definition, roots, material.with(definition.records))
         guard !isDraining else { return }
+        findOwnZone()
         publishUpstreams(definition, material)
         tellAwaited()
     }
@@ -102,7 +103,7 @@ extension Sidecar {
         for (key, upstream) in wanted {
             var state = upstreams[key] ?? UpstreamState(upstream: upstream)
             state.upstream = upstream
-            let plan = state.plan()
+            let plan = state.plan(ownMeta: ownMeta)
             upstreams[key] = state
             let served = listeners[upstream.listen]
             if let served, served.key != key, !state.isKnown { continue }

@@ -12,7 +12,15 @@ extension Sidecar {
         for key in upstreams.keys where !keys.contains(key) { stopFollowing(key) }
         for upstream in wanted {
             if upstreams[upstream.key] == nil { upstreams[upstream.key] = UpstreamState(upstream: upstream) }
-            guard followers[Self.chainName(upstream.key)] == nil else { continue }
+            let before = upstreams[upstream.key]?.upstream.resilience.zones?.metaKey
+            upstreams[upstream.key]?.upstream = upstream
+            // Its settings may look for zones under another key now.
+            let isSame = before == upstream.resilience.zones?.metaKey
+            if followers[Self.chainName(upstream.key)] != nil, isSame { continue }
+            if followers[Self.chainName(upstream.key)] != nil, upstream.kind == .service {
+                followTargets(of: upstream)
+                continue
+            }
             switch upstream.kind {
             case .service: followChain(of: upstream)
             case .preparedQuery: followQuery(upstream)
@@ -83,7 +91,8 @@ extension Sidecar {
 
     /// Follows the instances of each target that the chain in force or the next one has, and no others.
     private func followTargets(of upstream: Upstream) {
-        guard let wanted = upstreams[upstream.key]?.wantedTargets else { return }
+        guard let state = upstreams[upstream.key] else { return }
+        let wanted = state.wantedTargets
         let prefix = Self.targetName(upstream.key, "")
         for name in followers.keys where name.hasPrefix(prefix) && wanted[String(name.dropFirst(prefix.count))] == nil {
             followers.removeValue(forKey: name)?.cancel()
@@ -92,15 +101,17 @@ extension Sidecar {
         for (id, target) in wanted {
             let name = Self.targetName(upstream.key, id)
             // The same id may have another filter now.
-            if followers[name] != nil, targetsAsked[name] == target { continue }
-            targetsAsked[name] = target
-            followInstances(of: target, id, for: upstream, as: name)
+            let question = TargetQuestion(target: target, zoneKey: state.zoneKey(of: id))
+            if followers[name] != nil, targetsAsked[name] == question { continue }
+            targetsAsked[name] = question
+            followInstances(of: question, id, for: upstream, as: name)
         }
     }
 
     private func followInstances(
-        of target: CompiledChain.Target, _ id: String, for upstream: Upstream, as name: String
+        of question: TargetQuestion, _ id: String, for upstream: Upstream, as name: String
     ) {
+        let target = question.target
         var items: [String] = []
         if !target.datacenter.isEmpty { items.append("dc=" + PercentCoding.encodeQuery(target.datacenter)) }
         if !target.subset.filter.isEmpty { items.append("filter=" + PercentCoding.encodeQuery(target.subset.filter)) }
@@ -117,7 +128,8 @@ extension Sidecar {
                 guard let domain = roots?.trustDomain else { return }
                 take(
                     try AgentAnswers.instances(
-                        response, trustDomain: domain, onlyPassing: target.subset.onlyPassing), id, of: upstream)
+                        response, trustDomain: domain, onlyPassing: target.subset.onlyPassing,
+                        zoneKey: question.zoneKey), id, of: upstream)
             }
         }
     }
@@ -134,8 +146,10 @@ extension Sidecar {
         ) { [weak self] answer in
             guard let self else { return }
             read(answer, "instances of \(upstream.name)") { [self] response throws(DefinitionError) in
-                guard let domain = roots?.trustDomain else { return }
-                take(try AgentAnswers.queryResult(response, trustDomain: domain), id, of: upstream)
+                guard let domain = roots?.trustDomain, let state = upstreams[upstream.key] else { return }
+                let key = state.zoneKey(of: id)
+                take(
+                    try AgentAnswers.queryResult(response, trustDomain: domain, zoneKey: key), id, of: upstream)
             }
         }
     }

@@ -50,7 +50,11 @@ public final class Sidecar {
     var retired: [RouteID: Int] = [:]
     var upstreams: [String: UpstreamState] = [:]
     /// What each follower of a target's instances asks for, by the follower's name.
-    var targetsAsked: [String: CompiledChain.Target] = [:]
+    var targetsAsked: [String: TargetQuestion] = [:]
+    /// The meta of our node; `nil` while nobody wanted to know it.
+    var nodeMeta: [String: String]?
+    /// Keys of meta under which nobody says where we are; the log was told.
+    var unknownZones: Set<String> = []
     var listeners: [EndpointName: UpstreamListener] = [:]
     var retry: ControlLoop.ActionID?
     var isDraining = false

@@ -65,8 +65,28 @@ struct UpstreamState {
         return wanted
     }
 
+    /// How far connections stay in their zone, as the upstream's own settings or else the resolver's say.
+    private func zones(_ resolver: CompiledChain.Resolver) -> ZoneSettings? {
+        upstream.resilience.zones ?? resolver.loadBalancer?.zones
+    }
+
+    /// Where the zone of a target's instances stands in their meta.
+    func zoneKey(of id: String) -> String {
+        let branches = [next, chain].compactMap { $0 }.flatMap(\.branches)
+        let own = branches.first { $0.targets.contains(id) }?.resolver
+        return (own.flatMap(zones) ?? upstream.resilience.zones)?.metaKey ?? ZoneSettings().metaKey
+    }
+
+    /// The keys of meta under which it must be known where we are.
+    var wantedZoneKeys: Set<String> {
+        let settings = (chain?.branches ?? []).compactMap { zones($0.resolver) }
+        return Set(settings.filter { $0.zone == nil }.map(\.metaKey))
+    }
+
     /// The plan of connections under what is known now; of an unknown upstream, one without anybody to dial.
-    mutating func plan() -> RoutePlan {
+    ///
+    /// - Parameter ownMeta: what our service's meta and our node's say of us, for instance our zone.
+    mutating func plan(ownMeta: [String: String] = [:]) -> RoutePlan {
         guard let chain else {
             return upstream.resilience.plan([Cluster(upstream.name, [])], [RoutePlan.Split(weight: 1, order: [0])])
         }
@@ -83,8 +103,12 @@ struct UpstreamState {
                 let cluster = Cluster(
                     id, instances[id] ?? [],
                     policy: upstream.resilience.policy ?? branch.resolver.loadBalancer?.balance ?? .leastOfTwo,
-                    outlier: upstream.resilience.outlierPolicy, connectTimeout: connectTimeout(branch.resolver),
-                    previous: clusters[id])
+                    outlier: upstream.resilience.outlierPolicy,
+                    slowStart: upstream.resilience.slowStart ?? branch.resolver.loadBalancer?.slowStart,
+                    preference: zones(branch.resolver).flatMap { settings in
+                        (settings.zone ?? ownMeta[settings.metaKey]).map(settings.preference(for:))
+                    },
+                    connectTimeout: connectTimeout(branch.resolver), previous: clusters[id])
                 clusters[id] = cluster
                 places[id] = list.count
                 order.append(list.count)

@@ -246,7 +246,7 @@ private func spread(_ weights: [UInt32], _ policy: BalancePolicy, _ count: Int, 
         let first = both.instances[0].key
         let held = live.count { $0 == first }
         #expect(held > 0 && picker.openConnections(to: first) == held)
-        picker.adopt(InstancePool([both.instances[1]], policy: policy, previous: both), random: &random)
+        picker.adopt(InstancePool([both.instances[1]], policy: policy, previous: both), now: 0, random: &random)
         #expect(picker.openConnections(to: first) == held)
         for _ in 0..<10 {
             let pick = picker.pick(now: 0, random: &random)!
@@ -254,7 +254,7 @@ private func spread(_ weights: [UInt32], _ policy: BalancePolicy, _ count: Int, 
             picker.release(pick.key)
         }
         picker.release(first)
-        picker.adopt(both, random: &random)
+        picker.adopt(both, now: 0, random: &random)
         #expect(picker.openConnections(to: first) == held - 1)
         live.remove(at: live.firstIndex(of: first)!)
         for key in live { picker.release(key) }

@@ -55,6 +55,21 @@ import Testing
         "Failover":{"v2":{"ServiceSubset":"v1"},"*":{"Service":"spare"}},"LoadBalancer":{"Policy":"maglev"}}
         """#
 
+    @Test func whatAResolverSaysOfNewInstancesAndZonesReachesTheSidecar() throws {
+        let resolver = #"""
+            {"Kind":"service-resolver","Name":"web","LoadBalancer":{"Policy":"least_request","SlowStartConfig":{
+            "SlowStartWindow":"30s","Aggression":1.5},"ZoneAwareConfig":{"MetaKey":"rack","MinClusterSize":2}}}
+            """#
+        let chain = try CompiledChain(reading: try compile("web", try entries(resolver)).json)
+        let balancer = try #require(chain.branches.first?.resolver.loadBalancer)
+        #expect(balancer.slowStart == SlowStart(window: 30_000_000_000, aggression: 1.5))
+        #expect(balancer.zones?.metaKey == "rack" && balancer.zones?.minimumInstances == 2)
+        #expect(balancer.balance == .leastOfTwo)
+        // What cannot be read of another agent's is passed over.
+        let odd = LoadBalancer(reading: ["Policy": "random", "SlowStartConfig": 7, "ZoneAwareConfig": ["MetaKey": 1]])
+        #expect(odd.balance == .random && odd.slowStart == nil && odd.zones == nil)
+    }
+
     @Test func sharesSubsetsAndStandIns() throws {
         let all = try entries(
             subsets,
@@ -163,6 +178,23 @@ import Testing
             try refusal(#"{"Kind":"service-resolver","Name":"a","LoadBalancer":{"Policy":"coin"}}"#)
                 == "Bad LoadBalancer.Policy \"coin\": want least_connections, least_request, maglev, random, ring_hash, round_robin"
         )
+        #expect(
+            try refusal(
+                #"{"Kind":"service-resolver","Name":"a","LoadBalancer":{"Policy":"maglev","SlowStartConfig":{"SlowStartWindow":"9s"}}}"#
+            )
+                == "Bad LoadBalancer configuration. SlowStartConfig specified for incompatible load balancing policy \"maglev\""
+        )
+        #expect(
+            try refusal(#"{"Kind":"service-resolver","Name":"a","LoadBalancer":{"SlowStartConfig":{}}}"#)
+                == "LoadBalancer.SlowStartConfig.SlowStartWindow is missing: want a duration such as \"30s\"")
+        #expect(
+            try refusal(
+                #"{"Kind":"service-resolver","Name":"a","LoadBalancer":{"SlowStartConfig":{"SlowStartWindow":"9s","Aggression":0}}}"#
+            ) == "LoadBalancer.SlowStartConfig.Aggression must be from 0.01 to 100, not 0.0")
+        #expect(
+            try refusal(
+                #"{"Kind":"service-resolver","Name":"a","LoadBalancer":{"ZoneAwareConfig":{"OverprovisioningFactor":50}}}"#
+            ) == "LoadBalancer.ZoneAwareConfig.OverprovisioningFactor must be from 100 to 1000, not 50")
         #expect(
             try refusal(#"{"Kind":"service-resolver","Name":"a","DefaultSubset":"v1"}"#)
                 == "DefaultSubset \"v1\" is not a valid subset")

@@ -18,15 +18,21 @@ struct OutageTests {
         var served = 0
         var failed = 0
         var toSick = 0
+        var toOwnZone = 0
 
-        init(instances: Int, loops count: Int, seed: UInt64) {
+        /// `hasAll`: three zones, the callers in the first, a slow start, and ejection by latency.
+        init(instances: Int, loops count: Int, hasAll: Bool = false, seed: UInt64) {
             var random = SplitMix64(seed: seed)
             let pool = InstancePool(
-                (1...UInt64(instances)).map { InstancePool.Instance(key: $0) }, policy: .leastOfTwo)
+                (1...UInt64(instances)).map { InstancePool.Instance(key: $0, zone: $0 % 3) }, policy: .leastOfTwo,
+                preference: hasAll ? ZonePreference(zone: 1) : nil)
             loops = (0..<count).map { _ in
                 Loop(
                     picker: InstancePicker(
-                        pool: pool, outlierPolicy: OutlierPolicy(restLimit: 30_000_000_000), random: &random),
+                        pool: pool,
+                        outlierPolicy: OutlierPolicy(
+                            restLimit: 30_000_000_000, latency: hasAll ? LatencyPolicy(factor: 4) : nil),
+                        slowStart: hasAll ? SlowStart(window: 20_000_000_000) : nil, random: &random),
                     budget: RetryBudget(percent: 20, minimumPerSecond: 10, now: 0))
             }
             self.random = random
@@ -46,6 +52,7 @@ struct OutageTests {
                 dials += 1
                 tried.note(pick.key)
                 let isGood = works(pick.key)
+                if pick.key % 3 == 1 { toOwnZone += 1 }
                 if !isGood { toSick += 1 }
                 loops[loop].picker.report(pick.key, isGood ? .success : .failure, now: now, random: &random)
                 loops[loop].picker.release(pick.key)
@@ -58,7 +65,7 @@ struct OutageTests {
         }
 
         mutating func run(from: Int, seconds: Int, perSecond: Int = 400, works: (UInt64, UInt64) -> Bool) {
-            (dials, served, failed, toSick) = (0, 0, 0, 0)
+            (dials, served, failed, toSick, toOwnZone) = (0, 0, 0, 0, 0)
             for step in 0..<seconds * perSecond {
                 let now = UInt64(from) * 1_000_000_000 + UInt64(step) * (1_000_000_000 / UInt64(perSecond))
                 connect(now: now) { works($0, now) }
@@ -104,6 +111,36 @@ struct OutageTests {
         #expect(world.dials < 24_000 * 108 / 100, "\(world.dials)")
     }
 
+    @Test("of a whole zone fails nobody in it, and its end gives the zone back", arguments: [11, 12, 13] as [UInt64])
+    func zone(seed: UInt64) {
+        var world = World(instances: 30, loops: 4, hasAll: true, seed: seed)
+        world.run(from: 0, seconds: 10) { _, _ in true }
+        #expect(world.failed == 0 && world.toOwnZone == world.dials)
+        world.run(from: 10, seconds: 10) { key, _ in key % 3 != 1 }
+        // Ten instances times five failures on each of four loops until all rest; the budget bears them.
+        #expect(world.failed <= 24, "\(world.failed)")
+        world.run(from: 20, seconds: 50) { key, _ in key % 3 != 1 }
+        #expect(world.failed == 0 && world.toSick < 400, "\(world.failed), \(world.toSick)")
+        world.run(from: 70, seconds: 70) { _, _ in true }
+        #expect(world.failed == 0)
+        world.run(from: 140, seconds: 10) { _, _ in true }
+        #expect(world.toOwnZone == world.dials, "the zone has its callers back")
+        #expect(world.loops.allSatisfy { $0.picker.eligibleCount == 30 && $0.picker.warmingCount == 0 })
+    }
+
+    @Test("of everything ends without a storm also where all begin slowly", arguments: [14, 15] as [UInt64])
+    func everythingSlowly(seed: UInt64) {
+        var world = World(instances: 12, loops: 4, hasAll: true, seed: seed)
+        world.run(from: 0, seconds: 10) { _, _ in true }
+        world.run(from: 10, seconds: 60) { _, _ in false }
+        #expect(world.served == 0 && world.failed == 24_000)
+        #expect(world.dials <= 24_000 + 4_800 + 4 * 10 * 70, "\(world.dials)")
+        world.run(from: 70, seconds: 5) { _, _ in true }
+        #expect(world.failed == 0, "\(world.failed)")
+        world.run(from: 75, seconds: 70) { _, _ in true }
+        #expect(world.loops.allSatisfy { $0.picker.eligibleCount == 12 && $0.picker.warmingCount == 0 })
+    }
+
     @Test("leaves no instance out for ever, and picks none with weight zero")
     func lastResort() {
         var random = SplitMix64(seed: 9)
@@ -135,7 +172,7 @@ struct OutageTests {
         let pool = InstancePool([.init(key: 1), .init(key: 2)], policy: .random)
         var picker = InstancePicker(pool: pool, random: &random)
         #expect(picker.report(1, .failure, now: 0, random: &random) == .asBefore)
-        picker.adopt(pool, policy: OutlierPolicy(failures: 2), random: &random)
+        picker.adopt(pool, policy: OutlierPolicy(failures: 2), now: 0, random: &random)
         guard case .ejected(let rest) = picker.report(1, .failure, now: 0, random: &random) else {
             Issue.record("two failures were not enough")
             return

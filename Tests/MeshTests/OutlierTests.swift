@@ -136,14 +136,23 @@ private func keys(_ count: Int) -> [UInt64] { (0..<count).map { BalanceHash.of("
 
     /// Any order of events, checked against a model that knows only what was reported: nothing resting, removed,
     /// weightless or already tried is ever chosen, and none is returned only when there is none.
-    @Test(arguments: BalancePolicy.allCases, [1, 2, 3] as [UInt64])
+    /// The even seeds with all that may be asked for beside the policy: zones, a slow start, ejection by latency.
+    @Test(arguments: BalancePolicy.allCases, [1, 2, 3, 4] as [UInt64])
     func nothingThatMayNotBeChosenIs(policy: BalancePolicy, seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let all = keys(12)
-        let outlier = OutlierPolicy(failures: 2, rest: second, restLimit: 20 * second, ejectedPercent: 60)
-        var members = all.map { InstancePool.Instance(key: $0, weight: UInt32(random.below(4))) }
-        var pool = InstancePool(members, policy: policy)
-        var picker = InstancePicker(pool: pool, outlierPolicy: outlier, random: &random)
+        let hasAll = seed % 2 == 0
+        let outlier = OutlierPolicy(
+            failures: 2, rest: second, restLimit: 20 * second, ejectedPercent: 60,
+            latency: hasAll ? LatencyPolicy(factor: 2, minimumHosts: 3, minimumConnects: 2) : nil)
+        let slowStart = hasAll ? SlowStart(window: 5 * second) : nil
+        let preference = hasAll ? ZonePreference(zone: 1, minimumInstances: 3) : nil
+        func member(_ key: UInt64) -> InstancePool.Instance {
+            InstancePool.Instance(key: key, weight: UInt32(random.below(4)), zone: UInt64(random.below(3)))
+        }
+        var members = all.map(member)
+        var pool = InstancePool(members, policy: policy, preference: preference)
+        var picker = InstancePicker(pool: pool, outlierPolicy: outlier, slowStart: slowStart, random: &random)
         var live: [UInt64] = []
         var now: UInt64 = 0
         for step in 0..<2_000 {
@@ -152,11 +161,14 @@ private func keys(_ count: Int) -> [UInt64] { (0..<count).map { BalanceHash.of("
             // A table for Maglev takes long to fill in a debug build, so pools change less often there.
             switch random.below(policy == .maglev ? 100 : 10) {
             case 0:
-                members = all.filter { _ in random.below(4) > 0 }.map {
-                    InstancePool.Instance(key: $0, weight: UInt32(random.below(4)))
-                }
-                pool = InstancePool(members.shuffled(using: &random), policy: policy, previous: pool)
-                picker.adopt(pool, random: &random)
+                members = all.filter { _ in random.below(4) > 0 }.map(member)
+                pool = InstancePool(
+                    members.shuffled(using: &random), policy: policy, preference: preference, previous: pool)
+                picker.adopt(pool, slowStart: slowStart, now: now, random: &random)
+            case let number where hasAll && number % 10 == 1:
+                _ = picker.reportConnected(
+                    all[random.below(all.count)], after: 1_000_000 << UInt64(random.below(8)), now: now, random: &random
+                )
             case let number where number % 10 < 4:
                 picker.report(
                     all[random.below(all.count)], random.below(3) == 0 ? .success : .failure, now: now, random: &random)

@@ -50,6 +50,48 @@ struct ResilienceTests {
         #expect(settings.outlier?.failures == 4 && settings.notes.count == 1)
     }
 
+    @Test("say how new instances begin, how far a zone reaches, and when one is too slow")
+    func growth() throws {
+        let settings = try UpstreamSettings(
+            reader(
+                """
+                {"slow_start_config": {"slow_start_window": "30s", "aggression": 1.5, "min_weight_percent": 5},
+                 "zone_aware_lb_config": {"meta_key": "topology", "min_cluster_size": 3, "overprovisioning_factor": 120,
+                                          "routing_enabled": 100},
+                 "passive_health_check": {"connect_latency_factor": 5, "connect_latency_floor": "2ms",
+                                          "connect_latency_minimum_connects": 20}}
+                """))
+        #expect(settings.slowStart == SlowStart(window: 30_000_000_000, aggression: 1.5, minimumPercent: 5))
+        let zones = try #require(settings.zones)
+        #expect(zones.metaKey == "topology" && zones.zone == nil)
+        #expect(
+            zones.preference(for: "a")
+                == ZonePreference(zone: BalanceHash.of("a"), minimumInstances: 3, overprovisionPercent: 120))
+        #expect(
+            settings.outlier?.applied(to: OutlierPolicy()).latency
+                == LatencyPolicy(factor: 5, minimumConnects: 20, floor: 2_000_000))
+        #expect(
+            settings.notes
+                == ["Proxy.Config.zone_aware_lb_config.routing_enabled is not known here and has no effect"])
+        let entry = try UpstreamSettings(
+            reader(
+                #"{"SlowStartConfig": {"SlowStartWindow": "1m"}, "ZoneAwareLbConfig": {"Zone": "b"}, "Balance": "maglev"}"#
+            ))
+        #expect(entry.slowStart == SlowStart(window: 60_000_000_000) && entry.zones?.zone == "b")
+        #expect(entry.notes.count == 2 && entry.notes.allSatisfy { $0.contains("has no effect beside") })
+        let off = try UpstreamSettings(
+            reader(
+                #"{"slow_start_config": {"slow_start_window": 0}, "passive_health_check": {"connect_latency_factor": 0}}"#
+            ))
+        #expect(off.slowStart == nil && off.outlier?.latency == nil && off.hedge == nil)
+        let hedged = try UpstreamSettings(reader(#"{"hedge_policy": {"min_delay_ms": 20, "max_delay_ms": 500}}"#))
+        #expect(hedged.hedge == HedgePolicy(minimumDelay: 20_000_000, maximumDelay: 500_000_000))
+        #expect(try UpstreamSettings(reader(#"{"hedge_policy": {}}"#)).hedge == HedgePolicy())
+        #expect(
+            try UpstreamSettings(reader(#"{"hedge_policy": {"max_delay_ms": 3}}"#)).hedge
+                == HedgePolicy(minimumDelay: 3_000_000, maximumDelay: 3_000_000))
+    }
+
     @Test("of a listener are read, its callers' limits included")
     func inbound() throws {
         let settings = try InboundSettings(
@@ -103,6 +145,35 @@ struct ResilienceTests {
             (
                 #"{"passive_health_check": {"max_ejection_percent": 101}}"#,
                 "Proxy.Config.passive_health_check.max_ejection_percent: want integer from 0 to 100, have 101"
+            ),
+            (
+                #"{"slow_start_config": {"aggression": 1}}"#,
+                "Proxy.Config.slow_start_config.slow_start_window: want duration such as \"30s\", have nothing"
+            ),
+            (
+                #"{"slow_start_config": {"slow_start_window": "1s", "aggression": 0}}"#,
+                "Proxy.Config.slow_start_config.aggression: want number from 0.01 to 100.0, have 0.0"
+            ),
+            (
+                #"{"slow_start_config": {"slow_start_window": "1s", "min_weight_percent": 0}}"#,
+                "Proxy.Config.slow_start_config.min_weight_percent: want integer from 1 to 100, have 0"
+            ),
+            (
+                #"{"zone_aware_lb_config": {"overprovisioning_factor": 99}}"#,
+                "Proxy.Config.zone_aware_lb_config.overprovisioning_factor: want integer from 100 to 1000, have 99"
+            ),
+            (
+                #"{"hedge_policy": {"min_delay_ms": 9, "max_delay_ms": 3}}"#,
+                "Proxy.Config.hedge_policy.max_delay_ms: want min_delay_ms or more, have 3"
+            ),
+            (#"{"zone_aware_lb_config": "a"}"#, "Proxy.Config.zone_aware_lb_config: want object, have string"),
+            (
+                #"{"passive_health_check": {"connect_latency_factor": 1}}"#,
+                "Proxy.Config.passive_health_check.connect_latency_factor: want 0 for never, or 2 to 1000, have 1"
+            ),
+            (
+                #"{"passive_health_check": {"connect_latency_minimum_hosts": 2}}"#,
+                "Proxy.Config.passive_health_check.connect_latency_minimum_hosts: want integer from 3 to 65535, have 2"
             ),
             (#"[]"#, "Proxy.Config: want object, have array"),
         ])

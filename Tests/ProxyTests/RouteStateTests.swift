@@ -20,7 +20,7 @@ struct RouteStateTests {
     private mutating func state(_ plan: RoutePlan) throws -> RouteState {
         try RouteState(
             id: 0, Route(name: "route", plan: plan), gate: SharedGate(plan, now: 0),
-            engine: try TLSEngine(accelerator: .none), random: &random)
+            engine: try TLSEngine(accelerator: .none), now: 0, random: &random)
     }
 
     /// One connection's choices until nobody is left or `body` is content with one.
@@ -114,11 +114,28 @@ struct RouteStateTests {
         while route.clusters[0].failures(6) != nil {
             _ = route.clusters[0].report(6, .failure, now: 0, random: &random)
         }
-        route.adopt(RoutePlan(Self.cluster("a", 2...1001, previous: first)), random: &random)
+        route.adopt(RoutePlan(Self.cluster("a", 2...1001, previous: first)), now: 0, random: &random)
         #expect(route.clusters.count == 1 && route.clusters[0].failures(6) == nil, "who rested rests on")
         var seen: Set<UInt16> = []
         for _ in 0..<20_000 { seen.formUnion(connect(route, { _ in true }).ports) }
         #expect(!seen.contains(1) && !seen.contains(7) && seen.contains(1001) && seen.count == 999)
+    }
+
+    @Test("names the own zone or another as its reason")
+    mutating func zones() throws {
+        let targets = (1...8).map { number in
+            Target(SocketAddress(ipv4: (127, 0, 0, 1), port: number), zone: number <= 4 ? 7 : 9)
+        }
+        let cluster = Cluster(
+            "a", targets, policy: .leastOfTwo, outlier: .watchful, preference: ZonePreference(zone: 7))
+        let route = try state(RoutePlan(cluster))
+        for _ in 0..<50 {
+            let tries = connect(route, { _ in true })
+            #expect(tries.ports[0] <= 4 && tries.reasons == [.ownZone])
+        }
+        let tries = connect(route, { $0 > 4 })
+        // Two failures in the zone, then another, as with clusters.
+        #expect(tries.reasons == [.ownZone, .ownZone, .otherZone], "\(tries)")
     }
 
     @Test("keeps a cluster that left while connections live on it")
@@ -126,11 +143,11 @@ struct RouteStateTests {
         let route = try state(RoutePlan(Self.cluster("a", 1...1)))
         let choice = try #require(
             route.clusters[0].pick(hash: 0, besides: Attempts(), now: 0, random: &random))
-        route.adopt(RoutePlan(Self.cluster("b", 2...2)), random: &random)
+        route.adopt(RoutePlan(Self.cluster("b", 2...2)), now: 0, random: &random)
         #expect(route.clusters.count == 2 && route.clusters[0].targets.states[choice.slot].target.address.port == 1)
         #expect(connect(route, { _ in true }).ports == [2])
         route.clusters[0].release(choice.slot)
-        route.adopt(RoutePlan(Self.cluster("c", 3...3)), random: &random)
+        route.adopt(RoutePlan(Self.cluster("c", 3...3)), now: 0, random: &random)
         #expect(route.clusters.count == 2, "the free place is taken")
         #expect(connect(route, { _ in true }).ports == [3])
     }

@@ -80,6 +80,25 @@ struct AnswerTests {
         #expect(passing.map(\.weight) == [10])
     }
 
+    @Test("says where instances are, their services' word before their nodes'")
+    func zones() throws {
+        func instance(_ service: String, _ node: String) -> String {
+            #"{"Node": {"Address": "127.0.0.1", "Meta": \#(node)}, "Service": {"ID": "x", "Port": 1, "ProxyDestination": "a", "Meta": \#(service)}}"#
+        }
+        let list =
+            "["
+            + [
+                instance(#"{"zone": "a", "rack": "r1"}"#, #"{"zone": "b"}"#), instance("{}", #"{"zone": "b"}"#),
+                instance(#"{"zone": ""}"#, "null"), instance("null", #"{"Zone": "c"}"#),
+            ].joined(separator: ",") + "]"
+        let usual = try AgentAnswers.instances(answer(list), trustDomain: "td").targets.map(\.zone)
+        #expect(usual == [BalanceHash.of("a"), BalanceHash.of("b"), 0, 0])
+        let racks = try AgentAnswers.instances(answer(list), trustDomain: "td", zoneKey: "rack").targets.map(\.zone)
+        #expect(racks == [BalanceHash.of("r1"), 0, 0, 0])
+        #expect(try AgentAnswers.nodeMeta(answer(#"{"Config": {}, "Meta": {"zone": "a", "n": 1}}"#)) == ["zone": "a"])
+        #expect(try AgentAnswers.nodeMeta(answer("{}")) == [:])
+    }
+
     @Test("without instances is an empty list, not an error")
     func empty() throws {
         #expect(try AgentAnswers.instances(answer("[]"), trustDomain: "td.consul").targets.isEmpty)

@@ -74,6 +74,29 @@ struct UpstreamStateTests {
         #expect(Array(state.instances.keys) == ["web.default.dc1"])
     }
 
+    @Test("prefers its zone once it is known, and begins slowly, as it or its resolver says")
+    func zonesAndGrowth() throws {
+        var state = try state()
+        state.upstream.resilience.zones = ZoneSettings()
+        state.take(
+            try chain(
+                #"{"Kind":"service-resolver","Name":"web","LoadBalancer":{"SlowStartConfig":{"SlowStartWindow":"30s"},"ZoneAwareConfig":{"MetaKey":"rack"}}}"#
+            ))
+        #expect(state.zoneKey(of: "web.default.dc1") == "zone", "the upstream's own word")
+        state.take([try target(1)], of: "web.default.dc1")
+        #expect(state.wantedZoneKeys == ["zone"])
+        #expect(state.plan(ownMeta: ["rack": "r"]).clusters[0].pool.preference == nil)
+        let plan = state.plan(ownMeta: ["zone": "a"])
+        #expect(plan.clusters[0].pool.preference == ZonePreference(zone: BalanceHash.of("a")))
+        #expect(plan.clusters[0].slowStart == SlowStart(window: 30_000_000_000))
+        state.upstream.resilience.zones?.zone = "b"
+        #expect(state.wantedZoneKeys.isEmpty)
+        #expect(state.plan().clusters[0].pool.preference == ZonePreference(zone: BalanceHash.of("b")))
+        state.upstream.resilience.zones = nil
+        #expect(state.zoneKey(of: "web.default.dc1") == "rack" && state.wantedZoneKeys == ["rack"])
+        #expect(state.plan(ownMeta: ["rack": "r"]).clusters[0].pool.preference?.zone == BalanceHash.of("r"))
+    }
+
     @Test("whose own settings have a connect timeout does not take the resolver's")
     func ownTimeout() throws {
         var state = try state()

@@ -5,25 +5,25 @@ struct InstanceHeap: Sendable {
     struct Ordering {
         var byLoad: Bool
         var open: ContiguousArray<UInt32>
-        var instances: ContiguousArray<InstancePool.Instance>
+        /// As they are at the moment, in parts of `SlowStart.whole`.
+        var weights: ContiguousArray<UInt32>
     }
 
     private var order: ContiguousArray<Int32> = []
     /// Each place's position in `order`, or -1.
     private var position: ContiguousArray<Int32> = []
-    /// When each place's turn is, in a virtual time in which one turn of an instance takes 2^32 / weight. Wraps; only
+    /// When each place's turn is, in a virtual time in which one turn of an instance takes 2^42 / weight. Wraps; only
     /// differences mean anything.
     private(set) var turn: ContiguousArray<UInt64> = []
     /// The turn that was taken last.
     private(set) var clock: UInt64 = 0
 
-    /// Empties the heap for `pool`, each instance's first turn at a random moment of its first interval, so that the
-    /// loops of all sidecars do not begin with the same instance.
-    mutating func reset(_ pool: InstancePool, random: inout SplitMix64) {
+    /// Empties the heap for instances of these weights, each one's first turn at a random moment of its first interval, so
+    /// that the loops of all sidecars do not begin with the same instance.
+    mutating func reset(_ weights: ContiguousArray<UInt32>, random: inout SplitMix64) {
         order = []
-        position = ContiguousArray(repeating: -1, count: pool.count)
-        turn = ContiguousArray(
-            pool.instances.map { clock &+ UInt64(random.below(Int(Self.interval($0.weight)))) })
+        position = ContiguousArray(repeating: -1, count: weights.count)
+        turn = ContiguousArray(weights.map { clock &+ UInt64(random.below(Int(Self.interval($0)))) })
     }
 
     /// Takes over an instance's turn from before.
@@ -60,7 +60,16 @@ struct InstanceHeap: Sendable {
     /// Notes that `place` took its turn.
     mutating func take(_ place: Int, _ ordering: Ordering) {
         if Int64(bitPattern: turn[place] &- clock) > 0 { clock = turn[place] }
-        turn[place] = turn[place] &+ Self.interval(ordering.instances[place].weight)
+        turn[place] = turn[place] &+ Self.interval(ordering.weights[place])
+        update(place, ordering)
+    }
+
+    /// Puts `place` where it belongs after its weight has changed: what it still has to wait for its turn changes with it.
+    mutating func reweigh(_ place: Int, from before: UInt32, _ ordering: Ordering) {
+        let left = Int64(bitPattern: turn[place] &- clock)
+        if left > 0 {
+            turn[place] = clock &+ UInt64(Double(left) * Double(before) / Double(max(1, ordering.weights[place])))
+        }
         update(place, ordering)
     }
 
@@ -72,14 +81,14 @@ struct InstanceHeap: Sendable {
     }
 
     private static func interval(_ weight: UInt32) -> UInt64 {
-        (1 << 32) / UInt64(max(1, weight))
+        (1 << 42) / UInt64(max(1, weight))
     }
 
     /// Whether `a` comes before `b`: fewer connections for its weight, then the earlier turn.
     private func precedes(_ a: Int, _ b: Int, _ ordering: Ordering) -> Bool {
         if ordering.byLoad {
-            let left = UInt64(ordering.open[a]) * UInt64(ordering.instances[b].weight)
-            let right = UInt64(ordering.open[b]) * UInt64(ordering.instances[a].weight)
+            let left = UInt64(ordering.open[a]) * UInt64(ordering.weights[b])
+            let right = UInt64(ordering.open[b]) * UInt64(ordering.weights[a])
             if left != right { return left < right }
         }
         return turn[a] == turn[b] ? a < b : Int64(bitPattern: turn[a] &- turn[b]) < 0

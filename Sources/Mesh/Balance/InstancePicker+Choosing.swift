@@ -10,6 +10,7 @@ extension InstancePicker {
         hash: UInt64 = 0, besides attempts: Attempts = Attempts(), now: UInt64, random: inout SplitMix64
     ) -> Pick? {
         wake(now: now)
+        grow(now: now)
         let isPanic = outlierPolicy.panics(eligible: eligibleCount, of: pool.weighted)
         guard
             let place = isPanic
@@ -19,8 +20,10 @@ extension InstancePicker {
         open[place] += 1
         let isProbe = book.noteStart(place)
         if isProbe { settle(place) }
-        if pool.policy.usesHeap { heap.take(place, ordering) }
-        return Pick(place: place, key: pool.instances[place].key, isProbe: isProbe, isPanic: isPanic)
+        if pool.policy.usesHeap { heaps[side(place)].take(place, ordering) }
+        var pick = Pick(place: place, key: pool.instances[place].key, isProbe: isProbe, isPanic: isPanic)
+        if pool.isZoned { pick.locality = pool.isNear(place) ? .ownZone : .otherZone }
+        return pick
     }
 
     /// Chooses among those that rest or are being tried out, for a connection that has nobody else left: trying is better
@@ -31,13 +34,14 @@ extension InstancePicker {
         besides attempts: Attempts, now: UInt64, random: inout SplitMix64
     ) -> Pick? {
         wake(now: now)
+        grow(now: now)
         guard
             let place = sample(&random, allowed: { pool.instances[$0].weight > 0 && isFresh($0, attempts) })
         else { return nil }
         open[place] += 1
         let isProbe = book.noteForced(place, policy: outlierPolicy)
         settle(place)
-        if pool.policy.usesHeap { heap.take(place, ordering) }
+        if pool.policy.usesHeap { heaps[side(place)].take(place, ordering) }
         return Pick(
             place: place, key: pool.instances[place].key, isProbe: isProbe, isPanic: false, isLastResort: true)
     }
@@ -46,58 +50,79 @@ extension InstancePicker {
         attempts.count == 0 || !attempts.contains(pool.instances[place].key)
     }
 
+    /// Failed attempts after which a connection leaves its zone: where one has died whole, its instances rest one by one, and
+    /// until they do each connection would use up all its attempts on them.
+    private static let patience = 2
+
+    /// Chooses on one side of a zone's border where one is preferred, on the other where the first has nobody left.
     private mutating func choose(_ hash: UInt64, _ attempts: Attempts, _ random: inout SplitMix64) -> Int? {
         guard eligibleCount > 0 else { return nil }
-        return pool.policy.usesHeap ? nextInHeap(attempts) : drawn(hash, attempts, &random)
+        guard pool.isZoned else { return choose(on: 0, hash, attempts, &random) }
+        let stays = attempts.count < Self.patience && random.below(ZonePreference.whole) < nearShare
+        let side = stays ? 1 : 0
+        return choose(on: side, hash, attempts, &random) ?? choose(on: 1 - side, hash, attempts, &random)
     }
 
-    private func drawn(_ hash: UInt64, _ attempts: Attempts, _ random: inout SplitMix64) -> Int? {
-        func allowed(_ place: Int) -> Bool { isEligible[place] && isFresh(place, attempts) }
+    private mutating func choose(
+        on side: Int, _ hash: UInt64, _ attempts: Attempts, _ random: inout SplitMix64
+    ) -> Int? {
+        let count = !pool.isZoned ? eligibleCount : side == 1 ? eligibleNear : eligibleCount - eligibleNear
+        guard count > 0 else { return nil }
+        return pool.policy.usesHeap ? nextInHeap(side, attempts) : drawn(side, count, hash, attempts, &random)
+    }
+
+    private func drawn(
+        _ side: Int, _ count: Int, _ hash: UInt64, _ attempts: Attempts, _ random: inout SplitMix64
+    ) -> Int? {
+        func allowed(_ place: Int) -> Bool {
+            isEligible[place] && self.side(place) == side && isFresh(place, attempts)
+        }
         switch pool.policy {
         case .leastOfTwo:
-            guard let one = sample(&random, allowed: allowed) else { return nil }
-            guard eligibleCount > 1, let two = sample(&random, allowed: { $0 != one && allowed($0) }) else {
+            guard let one = sample(&random, on: side, allowed: allowed) else { return nil }
+            guard count > 1, let two = sample(&random, on: side, allowed: { $0 != one && allowed($0) }) else {
                 return one
             }
-            let left = UInt64(open[one]) * UInt64(pool.instances[two].weight)
-            let right = UInt64(open[two]) * UInt64(pool.instances[one].weight)
+            let left = UInt64(open[one]) * UInt64(weights[two])
+            let right = UInt64(open[two]) * UInt64(weights[one])
             return left <= right ? one : two
         case .ringHash: return pool.ring?.owner(of: hash, allowed: allowed)
         case .maglev: return pool.maglev?.owner(of: hash, allowed: allowed)
-        case .random, .leastConnections, .roundRobin: return sample(&random, allowed: allowed)
+        case .random, .leastConnections, .roundRobin: return sample(&random, on: side, allowed: allowed)
         }
     }
 
-    /// A draw by weight among the allowed places. Drawn from all and drawn again where not allowed, which leaves the
-    /// weights among the allowed as they are; when that takes too long, counted out.
-    private func sample(_ random: inout SplitMix64, allowed: (Int) -> Bool) -> Int? {
-        guard let alias = pool.alias else { return nil }
+    /// A draw by weight among the allowed places. Drawn from all, or from one side of a zone's border, and drawn again where
+    /// not allowed, which leaves the weights among the allowed as they are; when that takes too long, counted out.
+    private func sample(_ random: inout SplitMix64, on side: Int? = nil, allowed: (Int) -> Bool) -> Int? {
+        guard let all = pool.alias else { return nil }
+        let alias = pool.sides.isEmpty ? all : side.map { pool.sides[$0] } ?? all
         for _ in 0..<16 {
             let place = alias.draw(&random)
-            if allowed(place) { return place }
+            if allowed(place), isTaken(place, &random) { return place }
         }
         var total = 0
-        for place in 0..<pool.count where allowed(place) { total += Int(pool.instances[place].weight) }
+        for place in 0..<pool.count where allowed(place) { total += Int(weights[place]) }
         guard total > 0 else { return nil }
         var mark = random.below(total)
         for place in 0..<pool.count where allowed(place) {
-            mark -= Int(pool.instances[place].weight)
+            mark -= Int(weights[place])
             if mark < 0 { return place }
         }
         return nil
     }
 
     /// The first in the heap that was not tried; those before it step aside and come back.
-    private mutating func nextInHeap(_ attempts: Attempts) -> Int? {
+    private mutating func nextInHeap(_ side: Int, _ attempts: Attempts) -> Int? {
         var aside: InlineArray<8, Int32> = .init(repeating: 0)
         var count = 0
         defer {
-            for number in 0..<count { heap.insert(Int(aside[number]), ordering) }
+            for number in 0..<count { heaps[side].insert(Int(aside[number]), ordering) }
         }
-        while !heap.isEmpty {
-            let place = heap.first
+        while !heaps[side].isEmpty {
+            let place = heaps[side].first
             if isFresh(place, attempts) { return place }
-            heap.remove(place, ordering)
+            heaps[side].remove(place, ordering)
             aside[count] = Int32(place)
             count += 1
         }

@@ -87,8 +87,7 @@ extension CompiledChain {
             resolver.isDefault = own["Default"]?.bool ?? false
             resolver.failover = (own["Failover"]?["Targets"]?.array ?? []).compactMap(\.string)
             if let balancer = value["LoadBalancer"] {
-                // What another agent's balancer has beyond ours concerns requests.
-                resolver.loadBalancer = LoadBalancer(policy: balancer["Policy"]?.string ?? "")
+                resolver.loadBalancer = LoadBalancer(reading: balancer)
             }
             return .resolver(resolver)
         case let type: throw .unreadable("\(path).Type is \"\(type ?? "")\": want splitter, resolver or router")

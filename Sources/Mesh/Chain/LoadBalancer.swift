@@ -11,6 +11,10 @@ package struct LoadBalancer: Sendable, Hashable {
     /// Whether connections are hashed by their source's address, the only thing a connection has to be hashed by.
     var hashesSource = false
     var isTerminal = false
+    /// `SlowStartConfig`: how the weight of new instances grows.
+    package var slowStart: SlowStart?
+    /// `ZoneAwareConfig`: how far connections stay in their zone.
+    package var zones: ZoneSettings?
 
     /// The policy; `nil` for the default.
     package var balance: BalancePolicy? { BalancePolicy(word: policy) }
@@ -20,8 +24,10 @@ extension LoadBalancer {
     /// Reads the block.
     init(_ value: Value, _ reader: inout EntryReader) throws(EntryFault) {
         let block = try reader.block(
-            value, "LoadBalancer", ["Policy", "RingHashConfig", "LeastRequestConfig", "HashPolicies"])
+            value, "LoadBalancer",
+            ["Policy", "RingHashConfig", "LeastRequestConfig", "HashPolicies"] + Self.ownKeys)
         policy = try block.text("Policy")
+        try readOwn(block, &reader)
         if let value = block["RingHashConfig"] {
             let own = try reader.block(value, "LoadBalancer.RingHashConfig", ["MinimumRingSize", "MaximumRingSize"])
             var sizes = Object()
@@ -79,6 +85,7 @@ extension LoadBalancer {
         if hashesSource, balance != .ringHash, balance != .maglev {
             throw .invalid("HashPolicies specified for non-hash-based Policy: \"\(policy)\"")
         }
+        try checkOwn()
     }
 
     /// The block as the API shows it.
@@ -94,6 +101,7 @@ extension LoadBalancer {
             if isTerminal { hash.append("Terminal", true) }
             own.append("HashPolicies", [.object(hash)])
         }
+        addOwn(to: &own)
         return .object(own)
     }
 }

@@ -126,13 +126,18 @@ public struct OutlierBook: Sendable {
         switch records[place].state {
         case .well:
             if records[place].count < .max { records[place].count += 1 }
-            guard records[place].count >= policy.failures, policy.mayEject(ejected: ejected, of: count) else {
-                return nil
-            }
-            ejected += 1
+            guard policy.failures > 0, records[place].count >= policy.failures,
+                policy.mayEject(ejected: ejected, of: count)
+            else { return nil }
         case .resting: return nil
         case .probation, .busy: break
         }
+        return beginRest(place, now: now, policy: policy, random: &random)
+    }
+
+    /// Lets an instance rest that does not yet, longer than the last time; for how many nanoseconds.
+    mutating func beginRest(_ place: Int, now: UInt64, policy: OutlierPolicy, random: inout SplitMix64) -> UInt64 {
+        if records[place].state == .well { ejected += 1 }
         if records[place].ejections < .max { records[place].ejections += 1 }
         let limit = policy.rest(ejections: records[place].ejections)
         let rest = limit &+ UInt64(random.below(Int(clamping: limit / 8 + 1)))

@@ -17,12 +17,14 @@ public struct OutlierPolicy: Sendable, Hashable {
     /// Whether a connection that was made and then reset before its first answer counts as a failure: behind a sidecar
     /// that is how a dead application looks.
     public var countsResets: Bool
+    /// When one rests because connecting to it takes too long; `nil` for never.
+    public var latency: LatencyPolicy?
 
     /// A policy of these values; the defaults let an instance rest for a second after five failures.
     public init(
         failures: UInt16 = 5, rest: UInt64 = 1_000_000_000, restLimit: UInt64 = 300_000_000_000,
         ejectedPercent: Int = 50, probes: UInt16 = 1, forget: UInt64 = 30_000_000_000, panicPercent: Int = 0,
-        countsResets: Bool = true
+        countsResets: Bool = true, latency: LatencyPolicy? = nil
     ) {
         self.failures = failures
         self.rest = rest
@@ -32,13 +34,14 @@ public struct OutlierPolicy: Sendable, Hashable {
         self.forget = forget
         self.panicPercent = min(100, max(0, panicPercent))
         self.countsResets = countsResets
+        self.latency = latency
     }
 
     /// Whether one more of `count` instances may rest when `ejected` do.
     func mayEject(ejected: Int, of count: Int) -> Bool {
         let limit = count * ejectedPercent / 100
         // A share that rounds down to none still lets one go, but never the only one.
-        return ejected < (limit == 0 && ejectedPercent > 0 && count > 1 ? 1 : limit) && failures > 0
+        return ejected < (limit == 0 && ejectedPercent > 0 && count > 1 ? 1 : limit)
     }
 
     /// The rest before random delay, `ejections` being how many there have been, this one included.

@@ -54,6 +54,22 @@ struct SettingsReader {
         return number
     }
 
+    /// A number with or without a fraction.
+    func number(_ key: String, in range: ClosedRange<Double>) throws(TypeError) -> Double? {
+        guard let found = try member(key) else { return nil }
+        let number: Double
+        switch found.value {
+        case .integer(let exact): number = Double(exact)
+        case .double(let inexact): number = inexact
+        default: throw found.mismatch("number")
+        }
+        guard range.contains(number) else {
+            throw TypeError(
+                path: found.path, want: "number from \(range.lowerBound) to \(range.upperBound)", have: "\(number)")
+        }
+        return number
+    }
+
     /// Milliseconds as nanoseconds, a year at the most.
     func milliseconds(_ key: String) throws(TypeError) -> UInt64? {
         try integer(key, in: 0...31_536_000_000).map { UInt64($0) * 1_000_000 }

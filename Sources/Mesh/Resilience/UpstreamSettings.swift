@@ -15,8 +15,14 @@ public struct UpstreamSettings: Sendable, Hashable {
     public var policy: BalancePolicy?
     /// What the hashing policies choose by (`hash_on`).
     public var hashSource: HashSource?
+    /// How the weight of new instances grows (`slow_start_config`).
+    public var slowStart: SlowStart?
+    /// How far connections stay in their zone (`zone_aware_lb_config`).
+    public var zones: ZoneSettings?
     /// How persistently (`retry`).
     public var retry: RetryPolicy?
+    /// When a second instance is tried beside one that has not answered (`hedge_policy`).
+    public var hedge: HedgePolicy?
     /// What was said that has no effect here, as sentences for the log.
     public var notes: [String] = []
 
@@ -27,7 +33,8 @@ public struct UpstreamSettings: Sendable, Hashable {
     static let known: Set<String> =
         LifetimeSettings.known.union([
             "connect_timeout_ms", "limits", "passive_health_check", "balance", "hash_on", "retry", "protocol",
-            "shaping", "faults", "mirror", "records", "resumption_ms",
+            "shaping", "faults", "mirror", "records", "resumption_ms", "slow_start_config", "zone_aware_lb_config",
+            "hedge_policy",
         ])
 
     /// Reads a map of settings; keys of other readers are left alone.
@@ -43,6 +50,16 @@ public struct UpstreamSettings: Sendable, Hashable {
         }
         policy = try settings.word("balance", BalancePolicy.allCases.map { ($0.word, $0) })
         hashSource = try settings.word("hash_on", [("source_address", .address), ("source_identity", .identity)])
+        if let section = try settings.section("slow_start_config") { slowStart = try SlowStart(section, &notes) }
+        if let section = try settings.section("zone_aware_lb_config") { zones = try ZoneSettings(section, &notes) }
+        if policy?.usesHash == true {
+            for key in ["slow_start_config", "zone_aware_lb_config"] where try settings.has(key) {
+                notes.append(
+                    "\(settings.path(key)) has no effect beside \(settings.path("balance")) \"\(policy?.word ?? "")\", which chooses by a key alone"
+                )
+            }
+        }
+        if let section = try settings.section("hedge_policy") { hedge = try HedgePolicy(section, &notes) }
         if let section = try settings.section("retry") { retry = try RetryPolicy(section) }
         for key in settings.others(than: Self.known.union(alsoKnown)) {
             notes.append("\(settings.path(key)) is not known here and has no effect")
