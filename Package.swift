@@ -67,7 +67,7 @@ let package = Package(
         room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "Mesh", "CWarren"]),
         room("TLS", ["Kernel", "CWarren"]),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
-        proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Mesh", "Proxy", "TLS"]),
+        proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Log", "Mesh", "Proxy", "Reactor", "TLS"]),
         room("WarrenConnect", ["Sidecar", "Reactor", "Kernel", "Log"]),
         proof(of: "WarrenConnect", ["Kernel", "Reactor"]),
         .executableTarget(
@@ -90,7 +90,7 @@ let package = Package(
         proof(of: "JSON"),
         proof(of: "Kernel"),
         proof(of: "Reactor", ["Kernel"]),
-        proof(of: "Relay", ["Kernel", "TLS"]),
+        proof(of: "Relay", ["Kernel", "TLS", "TLSProof"]),
         proof(of: "Log", ["Kernel"]),
         proof(of: "Proxy", ["Kernel", "Mesh", "Reactor", "TLS"]),
         proof(of: "warren", ["HTTP", "HTTPTransport", "JSON", "Kernel", "Log", "Mesh", "Proxy"]),

@@ -21,6 +21,9 @@ public struct Leg: ~Copyable {
     let shortReadDrains: Bool
     /// Whether `carry` may hold a whole record that `open` has not been asked for.
     var mayOpen = false
+    /// The connection broke, which the kernel says once, to whoever reads or writes first. What the peer sent before can
+    /// still be read, and the end that is read behind it is none: nobody is told that it was one.
+    var isBroken = false
     /// close_notify, where there is TLS, has been put behind the last byte.
     var endWasSealed = false
 

@@ -10,7 +10,8 @@ extension Tunnel {
         while true {
             guard flush(&half, to: &sink, &resources, &io) else { return false }
             if half.sourceEnded {
-                if !finish(&half, to: &sink, otherIsFinished, &resources, &io) { continue }
+                let isWhole = half.failure == nil && !source.isBroken
+                if !finish(&half, to: &sink, isWhole: isWhole, otherIsFinished, &resources, &io) { continue }
                 return false
             }
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
@@ -29,11 +30,11 @@ extension Tunnel {
     /// Tells the sink the end of the stream, once everything before it is delivered. False when that left bytes to deliver
     /// first.
     private static func finish<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, to sink: inout Leg, _ otherIsFinished: Bool, _ resources: inout RelayResources,
-        _ io: inout IO
+        _ half: inout Half, to sink: inout Leg, isWhole: Bool, _ otherIsFinished: Bool,
+        _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool {
         // A source that broke did not say "that was all", so neither do we: the owner passes the reset on.
-        if half.failure == nil {
+        if isWhole {
             if !sink.endWasSealed, sealEnd(&half, &sink, &resources, &io) { return false }
             // With the other direction over as well, the close that follows says it without a call of its own.
             if !otherIsFinished { io.shutdownWrite(sink.descriptor) }
@@ -48,7 +49,7 @@ extension Tunnel {
     ) -> Bool {
         if sink.unsent.count > 0 {
             if let error = sink.flush(&resources, &io) {
-                sinkFailed(&half, .socket(error), &resources)
+                sinkFailed(&half, &sink, .socket(error), &resources)
                 return false
             }
             if sink.unsent.count > 0 { return false }
@@ -63,7 +64,7 @@ extension Tunnel {
             case .wouldBlock, .ended:
                 sink.isWritable = false
             case .failed(let error):
-                sinkFailed(&half, .socket(error), &resources)
+                sinkFailed(&half, &sink, .socket(error), &resources)
                 return false
             }
         }
@@ -89,7 +90,7 @@ extension Tunnel {
         half.bytes += UInt64(count)
         if half.isTapped { resources.tap(scratch, count) }
         if let error = sink.send(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &resources, &io) {
-            sinkFailed(&half, .socket(error), &resources)
+            sinkFailed(&half, &sink, .socket(error), &resources)
         }
     }
 
@@ -120,8 +121,11 @@ extension Tunnel {
     }
 
     /// The sink broke: nothing more can be delivered in this direction.
-    static func sinkFailed(_ half: inout Half, _ cause: Half.Cause, _ resources: inout RelayResources) {
+    static func sinkFailed(
+        _ half: inout Half, _ sink: inout Leg, _ cause: Half.Cause, _ resources: inout RelayResources
+    ) {
         half.failure = Half.Failure(atSource: false, cause: cause)
+        sink.isBroken = true
         half.isFinished = true
         half.abandon(&resources)
     }

@@ -44,8 +44,9 @@ extension Tunnel {
             case .ended:
                 transportEnded = true
             case .failed(let error):
-                sourceFailed(&half, .socket(error))
-                return
+                // Whole records may have been carried over: they are opened and delivered first.
+                sourceBroke(&half, &source, error)
+                transportEnded = true
             }
         }
         var window = CipherWindow(UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
@@ -55,7 +56,8 @@ extension Tunnel {
             source.carry.append(UnsafeRawBufferPointer(window.rest), &resources.buffers)
         }
         if transportEnded, !half.sourceEnded, !half.isFinished, !source.mayOpen {
-            let truncated = source.session?.judgeEndOfStream(leftover: window.count)?.reason
+            let truncated =
+                source.isBroken ? nil : source.session?.judgeEndOfStream(leftover: window.count)?.reason
             if let truncated { sourceFailed(&half, .tls(truncated)) } else { half.sourceEnded = true }
         }
     }
@@ -75,9 +77,10 @@ extension Tunnel {
                 sourceFailed(&half, .tls(error.reason))
                 return
             }
-            if let error = source.send(answers.written, &resources, &io) {
-                sourceFailed(&half, .socket(error))
-                return
+            // Behind our own close_notify nothing more is said: a KeyUpdate that wants an answer gets none (RFC 8446, section
+            // 6.1), and the peer reads no more in any case.
+            if !source.endWasSealed, let error = source.send(answers.written, &resources, &io) {
+                sourceBroke(&half, &source, error)
             }
             deliver(resources.plain, opened.count, &half, to: &sink, &resources, &io)
             if half.isFinished { return }
@@ -95,6 +98,15 @@ extension Tunnel {
         }
     }
 
+    /// The source's connection broke, and records that came before may still wait: the direction goes on until they are
+    /// delivered and the end is read that stands behind them.
+    private static func sourceBroke(_ half: inout Half, _ source: inout Leg, _ error: Errno) {
+        // The kernel says why once; what it says after that is only that there is no connection.
+        if half.failure == nil { half.failure = Half.Failure(atSource: true, cause: .socket(error)) }
+        source.isBroken = true
+        source.isReadable = true
+    }
+
     /// Hands plain bytes to the sink, sealed where it is a TLS leg.
     private static func deliver<IO: StreamIO & ~Copyable>(
         _ memory: UnsafeMutableRawBufferPointer, _ count: Int, _ half: inout Half, to sink: inout Leg,
@@ -105,7 +117,7 @@ extension Tunnel {
         if half.isTapped { resources.tap(memory, count) }
         var plain = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count])
         guard sink.session != nil else {
-            if let error = sink.send(plain, &resources, &io) { sinkFailed(&half, .socket(error), &resources) }
+            if let error = sink.send(plain, &resources, &io) { sinkFailed(&half, &sink, .socket(error), &resources) }
             return
         }
         while plain.count > 0 {
@@ -114,11 +126,11 @@ extension Tunnel {
                 let taken = try sink.session!.seal(plain, output: &sealed)
                 plain = UnsafeRawBufferPointer(rebasing: plain[taken...])
             } catch {
-                sinkFailed(&half, .tls(error.reason), &resources)
+                sinkFailed(&half, &sink, .tls(error.reason), &resources)
                 return
             }
             if let error = sink.send(sealed.written, &resources, &io) {
-                sinkFailed(&half, .socket(error), &resources)
+                sinkFailed(&half, &sink, .socket(error), &resources)
                 return
             }
         }
@@ -135,6 +147,7 @@ extension Tunnel {
         _ = try? sink.session!.closeNotify(output: &sealed)
         if let error = sink.send(sealed.written, &resources, &io) {
             half.failure = .init(atSource: false, cause: .socket(error))
+            sink.isBroken = true
         }
         return sink.unsent.count > 0
     }

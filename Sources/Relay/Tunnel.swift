@@ -115,6 +115,7 @@ public struct Tunnel: ~Copyable {
         var more = false
         if frontBroke {
             Self.finish(&backward, &resources)
+            front.isBroken = true
             front.isReadable = front.isOpen
             more =
                 Self.move(
@@ -123,6 +124,7 @@ public struct Tunnel: ~Copyable {
         }
         if backBroke {
             Self.finish(&forward, &resources)
+            back.isBroken = true
             back.isReadable = back.isOpen
             more =
                 Self.move(

@@ -33,7 +33,7 @@ struct SimulatedKernel: StreamIO, ~Copyable {
 
     private mutating func ends(_ socket: SimulatedSocket) {
         guard raceOdds > 0, random.oneIn(raceOdds) else { return }
-        if socket.canSend { socket.peerSends(1 + random.below(70_000)) }
+        if socket.canSend { socket.peerSends(1 + random.below(70_000), &random) }
         if random.oneIn(2), socket.canDrain { socket.peerDrains(1 + random.below(70_000)) }
     }
 
@@ -61,6 +61,7 @@ struct SimulatedKernel: StreamIO, ~Copyable {
     }
 
     mutating func splice(from: Int32, to: Int32, count: Int) -> Moved {
+        if socket(from)?.peer != nil || socket(to)?.peer != nil { return wrong("splice from \(from) to \(to): TLS") }
         if let source = socket(from) {
             begins(source)
             let result = source.spliceOut(atMost: limit(count)) { bytes in

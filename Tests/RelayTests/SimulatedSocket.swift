@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 
 /// The bytes all simulated peers send: each stream starts somewhere else in one random block.
@@ -29,10 +30,15 @@ enum Pattern {
 /// The kernel's side of one socket: what has arrived from the peer, what still fits towards it, and whether epoll owes an
 /// edge. Edge rules are the kernel's: an arrival owes one; space owes one only after a refused or short send, and only once
 /// a third of the buffer is free (sk_stream_is_writeable).
+///
+/// With a sealed peer the bytes on the wire are TLS: `arrived`, `taken`, `queued` and the capacities count ciphertext, `total`
+/// and `received` what it stands for.
 final class SimulatedSocket {
     let name: String
     let isUnix: Bool
     let cannotSplice: Bool
+    /// Who speaks TLS here; `nil` on a plain socket.
+    let peer: SealedPeer?
 
     // From the peer.
     let streamStart: Int
@@ -43,6 +49,8 @@ final class SimulatedSocket {
     var arrived = 0
     var taken = 0
     var finArrived = false
+    /// Ciphertext that has arrived and is not taken.
+    private var wire: [UInt8] = []
 
     // Towards the peer.
     let expectedStart: Int
@@ -60,7 +68,7 @@ final class SimulatedSocket {
 
     init(
         name: String, isUnix: Bool, cannotSplice: Bool, streamStart: Int, total: Int, expectedStart: Int,
-        receiveCapacity: Int, sendCapacity: Int, mark: Int?
+        receiveCapacity: Int, sendCapacity: Int, mark: Int?, peer: SealedPeer? = nil
     ) {
         self.name = name
         self.isUnix = isUnix
@@ -71,6 +79,7 @@ final class SimulatedSocket {
         self.receiveCapacity = receiveCapacity
         self.sendCapacity = sendCapacity
         self.mark = mark
+        self.peer = peer
     }
 
     var isDead: Bool { error != nil }
@@ -95,16 +104,44 @@ final class SimulatedSocket {
 
     // The peer acts.
 
-    var canSend: Bool { !isDead && arrived < total && inbox < receiveCapacity }
-    var canFinish: Bool { !isDead && arrived == total && !finArrived }
+    var canSend: Bool {
+        !isDead && !finArrived && inbox < receiveCapacity
+            && (peer.map { $0.hasOutput || $0.maySeal(of: total) } ?? (arrived < total))
+    }
+    /// Whether TLS has something to say by itself: handshakes, and answers that nobody may keep waiting.
+    var canAnswer: Bool { !isDead && !finArrived && inbox < receiveCapacity && peer?.hasOutput == true }
+    var canFinish: Bool { !isDead && !finArrived && (peer.map { $0.mayFinish(of: total) } ?? (arrived == total)) }
     var canDrain: Bool { !isDead && queued > 0 }
 
-    func peerSends(_ count: Int) {
-        arrived += min(count, total - arrived, receiveCapacity - inbox)
-        edgeOwed = true
+    /// What the relay can have delivered of what has arrived: all of it, or the bytes of whole records.
+    var deliverable: Int { peer.map { $0.plainBytes(within: arrived) } ?? arrived }
+    /// Whether the peer has said, and the relay can know, that this was all.
+    var endArrived: Bool { peer.map { $0.endArrived(within: arrived) } ?? finArrived }
+
+    /// Whether the relay has told this peer that the other's stream is over.
+    var heardEnd: Bool { isShut || peer?.heardEnd == true }
+
+    /// `random` decides about key updates; with `fresh` false only what is sealed already is sent.
+    func peerSends(_ count: Int, fresh: Bool = true, _ random: inout Random) {
+        guard let peer else {
+            arrived += min(count, total - arrived, receiveCapacity - inbox)
+            edgeOwed = true
+            return
+        }
+        if fresh, !peer.hasOutput, peer.maySeal(of: total) {
+            if random.oneIn(30) { peer.updateKeys(request: random.oneIn(2)) }
+            peer.seal(
+                Pattern.slice(streamStart, peer.sealed, min(count, total - peer.sealed, SealedPeer.largestRecord)))
+        }
+        let sent = peer.takeOutput(min(count, receiveCapacity - inbox))
+        wire += sent
+        arrived += sent.count
+        if !sent.isEmpty { edgeOwed = true }
     }
 
+    /// The peer's end: over TLS first a close_notify to be sent, then the FIN.
     func peerFinishes() {
+        if let peer, peer.sayEnd() { return }
         finArrived = true
         edgeOwed = true
     }
@@ -120,7 +157,10 @@ final class SimulatedSocket {
     func dies(_ error: Errno, loses inboxIsLost: Bool) {
         guard !isDead else { return }
         self.error = error
-        if inboxIsLost { arrived = taken }
+        if inboxIsLost {
+            arrived = taken
+            wire = []
+        }
         queued = 0
         isRefusing = false
         edgeOwed = true
@@ -146,6 +186,12 @@ final class SimulatedSocket {
     func receive(_ bytes: UnsafeMutableRawBufferPointer, atMost limit: Int) -> Moved {
         let count = readable(min(bytes.count, limit))
         guard count > 0 else { return nothing() }
+        if peer != nil {
+            bytes.copyBytes(from: wire[..<count])
+            wire.removeFirst(count)
+            taken += count
+            return .bytes(count)
+        }
         bytes.copyMemory(from: Pattern.slice(streamStart, taken, count))
         taken += count
         if let mark, taken > mark { self.mark = nil }
@@ -212,9 +258,23 @@ final class SimulatedSocket {
 
     private func accept(_ bytes: UnsafeRawBufferPointer, _ fault: (String) -> Void) {
         if isShut { fault("\(name): bytes after the end was said") }
-        let expected = Pattern.slice(expectedStart, received, bytes.count)
-        if !bytes.elementsEqual(expected) { fault("\(name): other bytes than were sent, at \(received)") }
-        received += bytes.count
         queued += bytes.count
+        guard let peer else {
+            compare(bytes, fault)
+            return
+        }
+        peer.take(bytes) {
+            compare($0, fault)
+        } fault: {
+            fault("\(name): \($0)")
+        }
+    }
+
+    private func compare(_ bytes: UnsafeRawBufferPointer, _ fault: (String) -> Void) {
+        let expected = Pattern.slice(expectedStart, received, bytes.count)
+        if bytes.count > 0, memcmp(bytes.baseAddress!, expected.baseAddress!, bytes.count) != 0 {
+            fault("\(name): other bytes than were sent, at \(received)")
+        }
+        received += bytes.count
     }
 }

@@ -67,7 +67,7 @@ proof_authority *proof_issue(const proof_authority *issuer, const proof_request 
     X509_set_version(certificate, 2);
     uint64_t serial;
     RAND_bytes((unsigned char *)&serial, sizeof serial);
-    ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1 | 1);
+    ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1 | 1ull << 62 | 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate), request->starts);
     X509_gmtime_adj(X509_getm_notAfter(certificate), request->ends);
     X509_NAME *name = X509_get_subject_name(certificate);
