@@ -55,6 +55,10 @@ public final class ControlLoop {
     /// What the loop has done.
     public var counters: LoopCounters { loop.counters }
 
+    /// Puts this loop's clock ahead by so many nanoseconds more; actions that are due until then are performed in the next
+    /// turn. For tests of what takes hours.
+    func pretend(later: Nanoseconds) { loop.pretend(later: later) }
+
     /// Runs until `stop()`.
     public func run() {
         handle.adoptCurrentThread()
@@ -101,7 +105,7 @@ public final class ControlLoop {
     /// Performs `action` once, `delay` nanoseconds from now.
     @discardableResult
     public func schedule(after delay: Nanoseconds, _ action: @escaping () -> Void) -> ActionID {
-        let (deadline, isEndless) = Clock.monotonic.addingReportingOverflow(delay)
+        let (deadline, isEndless) = loop.clock.addingReportingOverflow(delay)
         return schedule(at: isEndless ? .max : deadline, action)
     }
 

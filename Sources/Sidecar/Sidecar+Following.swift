@@ -111,7 +111,9 @@ extension Sidecar {
         {
             materialGeneration += 1
         }
+        let ticketLifetime = (definition?.records ?? RecordSettings()).resumptionSeconds
         definition = new
+        if new.records.resumptionSeconds != ticketLifetime { rotateTicketsLater() }
         log.info(
             isFirst ? "definition received" : "definition changed", .text("service", new.service),
             .text("public", new.listen.map { "\($0)" } ?? "Disabled"), .number("upstreams", new.upstreams.count))

@@ -6,10 +6,14 @@ import TLS
 
 /// The keys of session tickets, new ones at every resumption lifetime, so that one that leaks tells little.
 extension Sidecar {
+    /// Arms the timer, in place of the one before: a definition that comes with another lifetime does not wait for the end of
+    /// the last.
     func rotateTicketsLater() {
-        let lifetime = TLSPolicy().resumptionSeconds
+        // While the definition forbids resumption no tickets are made; with the first that allows it, this is called again.
+        let lifetime = (definition?.records ?? RecordSettings()).resumptionSeconds
         guard tickets != nil, lifetime > 0 else { return }
-        loop.schedule(after: .seconds(UInt64(lifetime))) { [weak self] in self?.rotateTickets() }
+        if let ticketTimer { loop.cancel(ticketTimer) }
+        ticketTimer = loop.schedule(after: .seconds(UInt64(lifetime))) { [weak self] in self?.rotateTickets() }
     }
 
     private func rotateTickets() {

@@ -29,6 +29,8 @@ public final class Sidecar {
     var fallback: IntentionDefault?
     /// What the public listener's session tickets are sealed with; new keys come at every resumption lifetime.
     var tickets: TicketKeys?
+    /// When they are next replaced.
+    var ticketTimer: ControlLoop.ActionID?
 
     var followers: [String: Follower] = [:]
     /// How often in a row the agent did not know our definition, in either form.
