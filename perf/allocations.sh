@@ -38,9 +38,9 @@ SHELL
     python3 - "$PLACE" "$@" <<'PYTHON'
 import struct, sys
 place, units, unit, pids = sys.argv[1], max(1, int(sys.argv[2])), sys.argv[3], sys.argv[4:]
-names = ("allocations", "frees", "retains and releases", "objects", "bytes asked for")
+names = ("allocations", "frees", "retains and releases", "objects", "bytes asked for", "allocations of OpenSSL's", "bytes of those")
 for pid in pids:
-    before, after = (struct.unpack("5Q", open(f"{place}/{which}.{pid}", "rb").read(40)) for which in ("before", "after"))
+    before, after = (struct.unpack("7Q", open(f"{place}/{which}.{pid}", "rb").read(56)) for which in ("before", "after"))
     if before[0] == 0:
         sys.exit("nothing was counted: is the binary linked statically?")
     print(f"process {pid}, per {unit} ({units} of them): " + ", ".join(
@@ -60,11 +60,11 @@ for kind in $kinds; do
     cp "$WARREN_COUNTS" "$PLACE/after"
     python3 - "$PLACE/before" "$PLACE/after" "$PLACE/units" "$(unit_of "$kind")" <<'PYTHON'
 import struct, sys
-before, after = (struct.unpack("5Q", open(path, "rb").read(40)) for path in sys.argv[1:3])
+before, after = (struct.unpack("7Q", open(path, "rb").read(56)) for path in sys.argv[1:3])
 units = int(open(sys.argv[3]).read().split()[1])
 if before[0] == 0:
     sys.exit("nothing was counted: is the binary linked statically?")
-names = ("allocations", "frees", "retains and releases", "objects", "bytes asked for")
+names = ("allocations", "frees", "retains and releases", "objects", "bytes asked for", "allocations of OpenSSL's", "bytes of those")
 print(f"per {sys.argv[4]} ({units} of them): " + ", ".join(
     f"{(b - a) / units:.3f} {name}" for name, a, b in zip(names, before, after)))
 PYTHON

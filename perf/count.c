@@ -1,11 +1,13 @@
 /* Stands in front of malloc and of the Swift runtime's retain, release and allocObject (LD_PRELOAD) and counts the calls
- * that data loops make, by the names of their threads ("data-0"). The counts lie in the file that WARREN_COUNTS names, so
- * that they can be read while the process runs. Built and used by perf/allocations.sh and by the scenario
- * relaying_allocates_nothing. */
+ * that data loops make, by the names of their threads ("data-0"). What libssl and libcrypto ask of malloc is counted apart;
+ * what they free comes through Warren (Sources/CWarren/tls_memory.c) and is among the frees. The counts lie in the file that
+ * WARREN_COUNTS names, so that they can be read while the process runs. Built and used by perf/allocations.sh and by the
+ * scenarios that say what allocates nothing (Tests/Scenarios/allocation_counts.py). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { ALLOCATIONS, FREES, REFERENCES, OBJECTS, BYTES, KINDS };
+enum { ALLOCATIONS, FREES, REFERENCES, OBJECTS, BYTES, OPENSSL_ALLOCATIONS, OPENSSL_BYTES, KINDS };
 
 static uint64_t before_main[KINDS];
 static volatile uint64_t *counts = before_main;
@@ -35,6 +37,31 @@ __attribute__((constructor)) static void open_counts(void) {
     if (memory != MAP_FAILED) counts = memory;
 }
 
+/* Where the code of libssl and libcrypto lies; nowhere when they are linked into the binary, and then all is Warren's. */
+static struct { uintptr_t begin, end; } openssl[8];
+static int openssl_count;
+
+static int note_library(struct dl_phdr_info *library, size_t size, void *unused) {
+    (void)size, (void)unused;
+    if (strstr(library->dlpi_name, "libcrypto.so") == NULL && strstr(library->dlpi_name, "libssl.so") == NULL) return 0;
+    for (int i = 0; i < library->dlpi_phnum && openssl_count < 8; i++) {
+        const ElfW(Phdr) *part = &library->dlpi_phdr[i];
+        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X)) continue;
+        openssl[openssl_count].begin = library->dlpi_addr + part->p_vaddr;
+        openssl[openssl_count].end = library->dlpi_addr + part->p_vaddr + part->p_memsz;
+        openssl_count++;
+    }
+    return 0;
+}
+
+__attribute__((constructor)) static void find_openssl(void) { dl_iterate_phdr(note_library, NULL); }
+
+static int is_openssl(uintptr_t caller) {
+    for (int i = 0; i < openssl_count; i++)
+        if (caller >= openssl[i].begin && caller < openssl[i].end) return 1;
+    return 0;
+}
+
 static void count(int kind, uint64_t amount) {
     if (!is_data_loop) {
         char name[16] = "";
@@ -45,27 +72,29 @@ static void count(int kind, uint64_t amount) {
     __atomic_fetch_add((uint64_t *)&counts[kind], amount, __ATOMIC_RELAXED);
 }
 
+static void count_allocation(size_t size, void *caller) {
+    int apart = is_openssl((uintptr_t)caller);
+    count(apart ? OPENSSL_ALLOCATIONS : ALLOCATIONS, 1);
+    count(apart ? OPENSSL_BYTES : BYTES, size);
+}
+
 void *malloc(size_t size) {
-    count(ALLOCATIONS, 1);
-    count(BYTES, size);
+    count_allocation(size, __builtin_return_address(0));
     return __libc_malloc(size);
 }
 
 void *calloc(size_t amount, size_t size) {
-    count(ALLOCATIONS, 1);
-    count(BYTES, amount * size);
+    count_allocation(amount * size, __builtin_return_address(0));
     return __libc_calloc(amount, size);
 }
 
 void *realloc(void *old, size_t size) {
-    count(ALLOCATIONS, 1);
-    count(BYTES, size);
+    count_allocation(size, __builtin_return_address(0));
     return __libc_realloc(old, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
-    count(ALLOCATIONS, 1);
-    count(BYTES, size);
+    count_allocation(size, __builtin_return_address(0));
     return __libc_memalign(alignment, size);
 }
 
