@@ -3,7 +3,8 @@
 from html import escape
 
 COLORS = {
-    "warren": "#c2410c", "warren-accelerated": "#7f1d1d", "warren-attached": "#fb923c", "consul": "#db2777",
+    "warren": "#c2410c", "warren-accelerated": "#7f1d1d", "warren-attached": "#fb923c",
+    "warren-copies": "#fdba74", "warren-splices": "#9a3412", "consul": "#db2777",
     "haproxy": "#2563eb", "haproxy-tuned": "#93c5fd",
     "nginx": "#15803d", "nginx-tuned": "#86efac", "envoy": "#7c3aed", "stunnel": "#64748b", "direct": "#a8a29e",
     "floor-splice": "#d6d3d1", "floor-copy": "#e7e5e4",

@@ -7,12 +7,14 @@ from pathlib import Path
 from . import certificates, mesh
 from .candidates import RIVALS, Candidate, Variant, first_line
 
-#: Ours in other modes, beside the default; they differ only in how the tunnel's records are made.
+#: Ours in other modes, beside the default: how the tunnel's records are made, or, under `-splice`, how the relay moves bytes.
 #: `warren` itself is held to libcrypto, the library the peers have too; a user gets the accelerator without asking.
 MODES = {
     "warren": {"accelerator": "off"},
     "warren-accelerated": {"accelerator": "auto"},
     "warren-attached": {"records": "attached"},
+    "warren-copies": {"splice": "never"},
+    "warren-splices": {"splice": "always"},
 }
 
 
@@ -67,7 +69,7 @@ class Warren(Candidate):
     @property
     def topologies(self):
         if not self.is_main:
-            return ("tunnel",)
+            return ("relay",) if "splice" in self.mode else ("tunnel",)
         if not self.path.exists():
             return ("relay", "tunnel", "mesh")
         commands = re.findall(r"^    (\w+)", self.says("--help"), re.M)
@@ -88,7 +90,9 @@ class Warren(Candidate):
                   "-drain-timeout", "100ms"]
         for target in site.targets[:variant.targets]:
             words += ["-target", target]
-        if role != "relay":
+        if role == "relay":
+            words += ["-splice", self.mode.get("splice", "auto")]
+        else:
             own, peer = ("up", "pub") if role == "tunnel-up" else ("pub", "up")
             words += ["-cert", site.directory / f"{own}.pem", "-key", site.directory / f"{own}.key", "-ca",
                       site.directory / "ca.pem"]

@@ -13,7 +13,8 @@ SECTIONS = {
     "mix": "Elephants and mice", "slow": "Slow readers", "converge": "A target dies",
     "resilience": "One of three targets fails", "intentions": "Under many intentions", "services": "With many services",
 }
-ORDER = ("direct", "floor-splice", "floor-copy", "warren", "warren-accelerated", "warren-attached", "haproxy", "haproxy-tuned",
+ORDER = ("direct", "floor-splice", "floor-copy", "warren", "warren-accelerated", "warren-attached", "warren-copies",
+         "warren-splices", "haproxy", "haproxy-tuned",
          "nginx", "nginx-tuned", "envoy", "stunnel", "consul")
 
 

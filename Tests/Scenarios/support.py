@@ -177,9 +177,9 @@ class Warren:
         reports = len(self.matching(r": counters: "))
         begin = len(self.log)
         self.process.send_signal(signal.SIGUSR1)
-        workers = max(1, len({line for line in self.matching(r"worker=\d+")} and set(
-            re.findall(r"worker=(\d+)", self.text()))))
-        until(lambda: len(self.matching(r": counters: ")) > reports, "a report")
+        # Each loop answers for itself.
+        loops = max(1, self.loops())
+        until(lambda: len(self.matching(r": counters: ")) >= reports + loops, f"a report of {loops} loops")
         # The lines of tunnels follow the counters at once, written by the same thread in one go.
         time.sleep(0.05)
         sums = {}
@@ -193,6 +193,14 @@ class Warren:
 
     def counters(self):
         return self.report()[0]
+
+    def loops(self):
+        """How many data loops run."""
+        names = []
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{self.pid}/task/{task}/comm") as name:
+                names.append(name.read())
+        return sum(name.startswith("data-") for name in names)
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -1,4 +1,4 @@
-"""testssl.sh against Warren's server with detached records, with a client's certificate and without: no finding worse than its INFO."""
+"""testssl.sh against Warren's server, detached records and attached, with a client's certificate: no finding worse than its INFO."""
 
 import json
 import os
@@ -39,6 +39,40 @@ def bye(end):
             pass
 
 
+def look(testssl, place, realm, target, wrapper, records):
+    port = free_port()
+    with tunnel_server(realm, target.flag, "-handshake-timeout", "5s", "-records", records,
+                       listen=f"127.0.0.1:{port}") as warren:
+        report = os.path.join(place, f"report-{records}.json")
+        words = [testssl, "--quiet", "--color", "0", "--warnings", "off", "--openssl", wrapper, "--nodns", "none",
+                 "--ip", "127.0.0.1", "--add-ca", realm.authority.cert, "--jsonfile", report,
+                 "--connect-timeout", "10", "--openssl-timeout", "10"]
+        words += [] if is_full() else ["-p", "-s", "-f", "-S", "-P", "-U", "-g", "-4"]
+        begin = time.monotonic()
+        done = subprocess.run(words + [f"{realm.server.dns}:{port}"], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=850, cwd=place, env={**os.environ, "TERM": "dumb", "COLUMNS": "120"})
+        with open(report) as file:
+            findings = json.load(file)
+        counters = warren.counters()
+    # What it spoke with over TLS 1.3 was our own record layer, or OpenSSL's.
+    assert bool(counters["client_detached"]) == (records == "detached") and counters["client_handshakes"] > 0, counters
+    text = done.stdout.decode("utf-8", "replace")
+    if os.environ.get("VERBOSE"):
+        print(text)
+    by_id = {finding["id"]: finding for finding in findings}
+    for name in ("TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "heartbleed", "ROBOT", "secure_renego", "cipher_order"):
+        assert name in by_id, f"testssl did not look at {name}:\n{text[-3000:]}"
+    assert by_id["TLS1_3"]["severity"] == by_id["TLS1_2"]["severity"] == "OK", text
+    bad = [finding for finding in findings if finding["severity"] in GRADES
+           and finding["id"].split(" ")[0] not in NOT_OURS]
+    assert not bad, records + "\n" + "\n".join(f"{one['id']}: {one['severity']}: {one['finding']}" for one in bad)
+    grades = [finding["severity"] for finding in findings]
+    aside = [finding["id"] for finding in findings if finding["severity"] in GRADES]
+    print(f"{records}: {len(findings)} findings in {time.monotonic() - begin:.0f} s: "
+          + ", ".join(f"{grades.count(grade)} {grade}" for grade in sorted(set(grades)))
+          + f"; {counters['accepted']} connections; of the web's ways and not judged: {aside}")
+
+
 def run():
     testssl = program("testssl", "/usr/bin/testssl.sh")
     with folder() as place, Server(bye) as target:
@@ -47,37 +81,8 @@ def run():
         with open(wrapper, "w") as file:
             file.write(WRAPPER.format(cert=realm.client.cert, key=realm.client.key))
         os.chmod(wrapper, 0o755)
-        port = free_port()
-        with tunnel_server(realm, target.flag, "-handshake-timeout", "5s", "-records", "detached",
-                           listen=f"127.0.0.1:{port}") as warren:
-            report = os.path.join(place, "report.json")
-            words = [testssl, "--quiet", "--color", "0", "--warnings", "off", "--openssl", wrapper, "--nodns", "none",
-                     "--ip", "127.0.0.1", "--add-ca", realm.authority.cert, "--jsonfile", report,
-                     "--connect-timeout", "10", "--openssl-timeout", "10"]
-            words += [] if is_full() else ["-p", "-s", "-f", "-S", "-P", "-U", "-g", "-4"]
-            begin = time.monotonic()
-            done = subprocess.run(words + [f"{realm.server.dns}:{port}"], stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=850, cwd=place, env={**os.environ, "TERM": "dumb", "COLUMNS": "120"})
-            with open(report) as file:
-                findings = json.load(file)
-            counters = warren.counters()
-        # What it spoke with over TLS 1.3 was our own record layer.
-        assert counters["client_detached"] > 0, counters
-        text = done.stdout.decode("utf-8", "replace")
-        if os.environ.get("VERBOSE"):
-            print(text)
-        by_id = {finding["id"]: finding for finding in findings}
-        for name in ("TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "heartbleed", "ROBOT", "secure_renego", "cipher_order"):
-            assert name in by_id, f"testssl did not look at {name}:\n{text[-3000:]}"
-        assert by_id["TLS1_3"]["severity"] == by_id["TLS1_2"]["severity"] == "OK", text
-        bad = [finding for finding in findings if finding["severity"] in GRADES
-               and finding["id"].split(" ")[0] not in NOT_OURS]
-        assert not bad, "\n".join(f"{one['id']}: {one['severity']}: {one['finding']}" for one in bad)
-        grades = [finding["severity"] for finding in findings]
-        aside = [finding["id"] for finding in findings if finding["severity"] in GRADES]
-        print(f"{len(findings)} findings in {time.monotonic() - begin:.0f} s: "
-              + ", ".join(f"{grades.count(grade)} {grade}" for grade in sorted(set(grades)))
-              + f"; {counters['accepted']} connections; of the web's ways and not judged: {aside}")
+        for records in ("detached", "attached"):
+            look(testssl, place, realm, target, wrapper, records)
 
 
 if __name__ == "__main__":
