@@ -57,6 +57,9 @@ BARS = {
         Bar("register_us", ratio=1.5, beside="mesh-services-10"),
         Bar("notice_ms", ratio=1.5, beside="mesh-services-10"),
         Bar("answer_us", ratio=1.5, beside="mesh-services-10")),
+    # The list of intentions may grow by four orders of magnitude; a decision does not see it. Of a waiter most is its
+    # connection's state.
+    "agent-scale": (Bar("authorize_many_us", limit=200.0), Bar("kb_per_waiter", limit=20.0)),
     # What was held by the one that fell is gone; of what came after, nothing.
     "mesh-resilience-kill": (Bar("converge_ms", limit=1000.0),),
     "mesh-resilience-stop": (Bar("converge_ms", limit=2000.0),),

@@ -22,6 +22,8 @@ class Variant:
     workers: object = 1
     #: Intentions that a mesh's agent has before its services come.
     rules: int = 0
+    #: Whether a mesh's agent stands alone, without services and sidecars.
+    bare: bool = False
 
     def words(self):
         return {word for word, holds in (("resumed", self.resumed), ("tuned", self.tuned), ("pair", self.targets > 1),

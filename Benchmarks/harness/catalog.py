@@ -86,6 +86,21 @@ FIGURES = {
     "register_us": ("agent CPU us/registration", ",.0f", True),
     "notice_ms": ("ms until a watcher hears of it", ".2f", True),
     "answer_us": ("agent CPU us/query", ",.0f", True),
+    "kb_per_service": ("KB per service", ".2f", True),
+    "us_per_service": ("CPU us per service", ",.0f", True),
+    "kb_per_check": ("KB per check", ".2f", True),
+    "us_per_check": ("CPU us per check", ",.0f", True),
+    "kb_per_waiter": ("KB per waiting query", ".2f", True),
+    "us_per_waiter": ("CPU us per waiting query", ",.0f", True),
+    "kb_per_intention": ("KB per intention", ".2f", True),
+    "us_per_intention": ("CPU us per intention", ",.0f", True),
+    "wake_first_ms": ("ms until the first waiter hears", ",.1f", True),
+    "wake_ms": ("ms until the last waiter hears", ",.0f", True),
+    "wake_us": ("CPU us per waiter woken", ",.1f", True),
+    "authorize_few_us": ("CPU us/authorize, 10 intentions", ",.1f", True),
+    "authorize_many_us": ("CPU us/authorize, all intentions", ",.1f", True),
+    "authorize_few_per_s": ("authorize/s, 10 intentions", ",.0f", False),
+    "authorize_many_per_s": ("authorize/s, all intentions", ",.0f", False),
 }
 
 #: Which figures a measure shows, the first of them being the one that ratios and charts are made of.
@@ -105,4 +120,7 @@ SHOWN = {
     "resilience": ("failed", "late", "converge_ms", "back_ms"),
     "intentions": ("cpu_us_per_request", "cpu_agent_us_per_request", "p99_us"),
     "services": ("register_us", "notice_ms", "answer_us", "agent_rss_mb"),
+    "agent": ("wake_ms", "wake_us", "wake_first_ms", "kb_per_waiter", "us_per_waiter", "kb_per_service", "us_per_service",
+              "kb_per_check", "us_per_check", "kb_per_intention", "us_per_intention", "authorize_few_us", "authorize_many_us",
+              "authorize_few_per_s", "authorize_many_per_s", "rss_mb", "agent_rss_mb"),
 }

@@ -60,18 +60,20 @@ def settings(ports, old, port):
 
 
 def start(name, program, site, variant, *, managed, old, port=0):
-    """A running mesh whose service `up` reaches `pub`, which has as many instances as the variant says. With `managed` the
-    agent starts the sidecars, with `old` they are asked for as in Consul 1.2. The agent answers on `port`, or one of
+    """A running mesh whose service `up` reaches `pub`, which has as many instances as the variant says; or the agent alone,
+    when the variant says so. With `managed` the agent starts the sidecars, with `old` they are asked for as in Consul 1.2. The agent answers on `port`, or one of
     ours when that is 0."""
     entry = site.ports.take()
     folder = site.directory / f"{name}-mesh-{entry}"
     folder.mkdir()
     found = settings(site.ports, old, port)
     (folder / "agent.json").write_text(json.dumps(found))
-    identifiers = ["up"]
-    files = {"up.json": json.dumps(service(
-        "up", "up", site.ports.take(), old=old, proxy_port=site.ports.take(), upstream=("pub", entry)))}
-    for number, target in enumerate(site.targets[:variant.targets]):
+    identifiers, files = [], {}
+    if not variant.bare:
+        identifiers.append("up")
+        files["up.json"] = json.dumps(service(
+            "up", "up", site.ports.take(), old=old, proxy_port=site.ports.take(), upstream=("pub", entry)))
+    for number, target in enumerate([] if variant.bare else site.targets[:variant.targets]):
         identifier = "pub" if number == 0 else f"pub{number + 1}"
         identifiers.append(identifier)
         behind = int(target.rpartition(":")[2])
@@ -101,7 +103,8 @@ def start(name, program, site, variant, *, managed, old, port=0):
                     [program, "connect", "proxy", "-sidecar-for", identifier, "-http-addr", api, "-log-level", "err"],
                     f"{name}-{identifier}")
                 started.append(roles[identifier])
-        wait_answer(agent, entry)
+        if not variant.bare:
+            wait_answer(agent, entry)
         if managed:
             sidecars = {proxy_of(pid): pid for pid in children(agent.pid)}
             for identifier in identifiers:

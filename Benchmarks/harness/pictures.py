@@ -12,6 +12,7 @@ SECTIONS = {
     "latency": "Latency in open loop", "idle": "Idle tunnels", "syscalls": "System calls",
     "mix": "Elephants and mice", "slow": "Slow readers", "converge": "A target dies",
     "resilience": "One of three targets fails", "intentions": "Under many intentions", "services": "With many services",
+    "agent": "An agent at its largest",
 }
 ORDER = ("direct", "floor-splice", "floor-copy", "warren", "warren-accelerated", "warren-attached", "warren-copies",
          "warren-splices", "haproxy", "haproxy-tuned",
@@ -33,7 +34,7 @@ def candidates_in(rows):
 
 def is_curve(row):
     """Whether a row is there for a curve, and has no bars of its own among the others."""
-    return bool(row["settings"].get("idle")) or row["measure"] in ("intentions", "services")
+    return bool(row["settings"].get("idle")) or row["measure"] in ("intentions", "services", "agent")
 
 
 def _setting(name, measure):

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import certificates, checks, faults, growth, machine, measures, micro, registry, render
+from . import certificates, checks, faults, growth, machine, measures, micro, registry, render, scale
 from .candidates import Deployment, Site, Variant
 from .estimate import estimate, takes_part
 from .load import LoadFailure
@@ -19,7 +19,8 @@ from .results import Results
 TOPOLOGIES = ("relay", "tunnel", "mesh")
 #: Measures that want processes of their own, started for the sample; the others share what runs for the whole group.
 FRESH = {"idle": measures.idle, "syscalls": measures.syscalls, "slow": measures.slow, "converge": faults.converge,
-         "resilience": faults.resilience, "intentions": growth.intentions, "services": growth.services}
+         "resilience": faults.resilience, "intentions": growth.intentions, "services": growth.services,
+         "agent": scale.agent}
 SHARED = {"bulk": measures.bulk, "request": measures.request, "connect": measures.connect, "mix": measures.mix}
 
 
@@ -272,7 +273,8 @@ class Runner:
             servers += [self.start_server(address) for address in self.others[:row.targets - 1]]
             deployment = candidate.start(self.site, row.topology,
                                          Variant(resumed=row.resumed, workers=row.workers, targets=row.targets,
-                                                 rules=row.settings.get("rules", 0)))
+                                                 rules=row.settings.get("rules", 0),
+                                                 bare=row.measure == "agent"))
             if row.targets > 1:
                 # Health checks have their first rounds, so that every target is known to be there.
                 time.sleep(1.5)

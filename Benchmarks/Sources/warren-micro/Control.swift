@@ -7,6 +7,7 @@ extension Suite {
         if wants("http") { try http() }
         if wants("json") { try json() }
         if wants("intentions") { intentions() }
+        if wants("authorize") { try authorize() }
         if wants("balance") { balance() }
     }
 

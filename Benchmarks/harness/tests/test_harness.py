@@ -5,6 +5,7 @@ PYTHONPATH=Benchmarks python3 -m unittest discover -s Benchmarks/harness/tests -
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -13,8 +14,8 @@ import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from harness import (candidates, catalog, charts, checks, estimate, faults, measures, mesh, micro, registry, render, results,
-                     rivals, rows, runner)
+from harness import (candidates, catalog, charts, checks, estimate, faults, load, measures, mesh, micro, registry, render,
+                     results, rivals, rows, runner, scale)
 from harness.processes import Ports, StartFailure, Supervisor, is_listening
 
 
@@ -149,6 +150,23 @@ class Sums(unittest.TestCase):
                    "------ ----------- ----------- --------- --------- ----------------\n"
                    "100.00    0.091469         187       487        12 total\n")
         self.assertEqual(measures.count_calls(summary), 487)
+
+    def test_answers_on_one_connection_are_told_apart(self):
+        answers = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+        status, body, rest = scale.split(answers)
+        self.assertEqual((status, body), (200, b"hi"))
+        self.assertEqual(scale.split(rest), (404, b"", b""))
+        for end in range(len(answers) - len(rest)):
+            self.assertIsNone(scale.split(answers[:end]))
+        with self.assertRaises(load.LoadFailure):
+            scale.split(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    def test_a_crowd_without_descriptors_says_what_to_raise(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        scale.allow_descriptors(8)
+        if hard != resource.RLIM_INFINITY:
+            with self.assertRaisesRegex(load.LoadFailure, "ulimit -Hn"):
+                scale.allow_descriptors(hard + 1)
 
     def test_more_allocations_than_accepted_are_found_and_chance_is_not(self):
         def entry(name, count):
