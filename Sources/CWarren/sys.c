@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sockios.h>
-#include <malloc.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -216,19 +215,6 @@ void warren_resolve_error(int code, char *text, size_t size) {
 }
 
 void warren_thread_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
-
-size_t warren_heap_in_use(void) {
-    struct mallinfo2 information = mallinfo2();
-    return information.uordblks + information.hblkhd;
-}
-
-void warren_heap_trim(void) { malloc_trim(0); }
-
-void warren_heap_arenas(int arenas) {
-    mallopt(M_ARENA_MAX, arenas);
-    mallopt(M_MMAP_THRESHOLD, 128 << 10);
-    mallopt(M_TRIM_THRESHOLD, 2 << 20);
-}
 
 /* Where a datagram was sent to, in the form in which an answer is told to come from there. */
 union origin {

@@ -62,8 +62,8 @@ int warren_pidfd_signal(int descriptor, int signal) {
     return ONCE((int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0));
 }
 
-int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int traits,
-                 const char *directory) {
+int warren_spawn(const char *path, char *const argv[], char *const environment[], int input, int output, int error,
+                 int traits, const char *directory) {
     /* The pipe closes on exec; if exec fails the child writes errno into it, so that the caller learns the reason. */
     int report[2];
     if (pipe2(report, O_CLOEXEC) < 0) return -errno;
@@ -87,8 +87,8 @@ int warren_spawn(const char *path, char *const argv[], char *const environment[]
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
-        int null = open("/dev/null", O_RDONLY);
-        if (null >= 0) dup2(null, 0);
+        if (input < 0) input = open("/dev/null", O_RDONLY);
+        if (input >= 0) dup2(input, 0);
         if (output >= 0) dup2(output, 1);
         if (error >= 0) dup2(error, 2);
         if (directory == NULL || chdir(directory) == 0) execve(path, argv, environment);

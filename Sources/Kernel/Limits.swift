@@ -25,6 +25,16 @@ public enum Memory {
 
     /// Gives free memory back to the kernel (malloc_trim(3)).
     public static func trim() { warren_heap_trim() }
+
+    /// Lets go of what only a start needs: free heap, and every page of code and constants, in the program and its libraries,
+    /// of which those that are used come back by themselves (a fault each, from the page cache). Bytes of code let go.
+    ///
+    /// For the seams of a start, and once for a process that has become calm: docs/decisions/0007-a-sidecars-memory.md.
+    @discardableResult
+    public static func forgetStart() -> Int {
+        warren_heap_trim()
+        return warren_code_release()
+    }
 }
 
 /// The kernel's random numbers (getrandom(2)).

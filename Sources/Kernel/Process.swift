@@ -16,6 +16,8 @@ public struct ChildProcess: ~Copyable {
         public var arguments: [String]
         /// "NAME=value" entries; nothing is inherited.
         public var environment: [String]
+        /// Standard input; a negative number is /dev/null.
+        public var input: Int32
         /// Standard output and error; a negative number keeps ours.
         public var output: Int32
         /// See `output`.
@@ -28,12 +30,13 @@ public struct ChildProcess: ~Copyable {
 
         /// A launch of these parts.
         public init(
-            path: String, arguments: [String], environment: [String], output: Int32 = -1, error: Int32 = -1,
-            newSession: Bool = false, endsWithUs: Bool = false
+            path: String, arguments: [String], environment: [String], input: Int32 = -1, output: Int32 = -1,
+            error: Int32 = -1, newSession: Bool = false, endsWithUs: Bool = false
         ) {
             self.path = path
             self.arguments = arguments
             self.environment = environment
+            self.input = input
             self.output = output
             self.error = error
             self.newSession = newSession
@@ -52,7 +55,7 @@ public struct ChildProcess: ~Copyable {
             (launch.newSession ? WARREN_SPAWN_SESSION : 0) | (launch.endsWithUs ? WARREN_SPAWN_BOUND : 0)
         let pid = try checked(
             warren_spawn(
-                launch.path, arguments, environment, launch.output, launch.error, Int32(traits), nil))
+                launch.path, arguments, environment, launch.input, launch.output, launch.error, Int32(traits), nil))
         try self.init(adopting: pid)
     }
 

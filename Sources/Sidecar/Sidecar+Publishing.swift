@@ -24,6 +24,15 @@ extension Sidecar {
         findOwnZone()
         publishUpstreams(definition, material)
         tellAwaited()
+        forgetStartLater()
+    }
+
+    /// A second after something is served for the first time: certificates, definition and instances have been read by then,
+    /// and what that took in code and heap is not needed again at once. A program that only links us keeps what it has.
+    private func forgetStartLater() {
+        guard !hasForgottenStart, !options.isNative else { return }
+        hasForgottenStart = true
+        loop.schedule(after: .seconds(1)) { Memory.forgetStart() }
     }
 
     /// Whether loops can build contexts from this; found out here once, so that none of them is left half-way.

@@ -64,6 +64,8 @@ public final class Sidecar {
     var total = ProxyCounters()
     var reportNumber: UInt64 = 0
     var hasReportedListening = false
+    /// Whether what only the start needed has been let go of, or will be in a moment.
+    var hasForgottenStart = false
     var heartbeat: ControlLoop.ActionID?
     var isDeregistering = false
     /// Called once, when the public listener is open.

@@ -53,6 +53,8 @@ private enum ConnectFlags {
     }
 
     static func run(_ flags: Flags) throws(Flags.Misuse) -> Int32 {
+        // The loader has been through every symbol and relocation; machines have many sidecars.
+        Memory.forgetStart()
         if let extra = flags.arguments.first { throw Flags.Misuse(description: "unexpected argument \"\(extra)\"") }
         let client = try AgentFlags(flags)
         let source = try source(flags)
@@ -102,6 +104,9 @@ private enum ConnectFlags {
                     control.stop()
                 }, onEnd: { control.stop() })
             try settings.openAccessLog()
+            // libcrypto has set itself up for each loop. What certificates and the definition take comes with the agent's
+            // first answers, and goes when something is served.
+            Memory.forgetStart()
             var isDraining = false
             try control.onSignals { signal in
                 switch signal {

@@ -77,12 +77,12 @@ int warren_pidfd_signal(int descriptor, int signal);
 /* memfd_create(2), close-on-exec: a file without a name, for bytes that a child reads. */
 int warren_memory_file(const char *name);
 
-/* A child: argv and environment end with NULL; stdin is /dev/null, stdout and stderr are the given descriptors (kept when
- * negative). Traits: a session of its own (setsid(2)); SIGTERM when the thread that calls this ends (PR_SET_PDEATHSIG,
+/* A child: argv and environment end with NULL; stdin is the given descriptor (/dev/null when negative), stdout and stderr are
+ * the given ones (kept when negative). Traits: a session of its own (setsid(2)); SIGTERM when the thread that calls this ends (PR_SET_PDEATHSIG,
  * prctl(2)). Returns the pid. */
 enum { WARREN_SPAWN_SESSION = 1, WARREN_SPAWN_BOUND = 2 };
-int warren_spawn(const char *path, char *const argv[], char *const environment[], int output, int error, int traits,
-                 const char *directory);
+int warren_spawn(const char *path, char *const argv[], char *const environment[], int input, int output, int error,
+                 int traits, const char *directory);
 
 /* clock_gettime(2), CLOCK_MONOTONIC and CLOCK_REALTIME, in nanoseconds. */
 uint64_t warren_monotonic(void);
@@ -111,6 +111,9 @@ size_t warren_heap_in_use(void);
 void warren_heap_arenas(int arenas);
 /* malloc_trim(3). */
 void warren_heap_trim(void);
+/* madvise(2), MADV_DONTNEED, for the segments of the program and its libraries that are mapped read only (dl_iterate_phdr(3)):
+ * bytes let go. Pages come back from the files when they are used. */
+size_t warren_code_release(void);
 
 /* Datagrams with the address they were sent to, so that an answer comes from there also where a socket is bound to every
  * address (IP_PKTINFO, ip(7); IPV6_PKTINFO, ipv6(7)). To be asked for once; family AF_UNSPEC says that it is not known. */
