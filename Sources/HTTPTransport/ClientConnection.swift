@@ -38,7 +38,7 @@ final class ClientConnection {
         parser = ResponseParser(limits: client.options.limits)
         alarm = Alarm(client.loop)
         // Between two words of a ten-minute query only probes tell that the server's machine has gone.
-        if !address.isUnix { try Socket.setKeepalive(raw, idle: 30, interval: 10, count: 3) }
+        if !address.isUnix, !address.isLoopback { try Socket.setKeepalive(raw, idle: 30, interval: 10, count: 3) }
     }
 
     /// Tells `call` when it is connected.

@@ -79,8 +79,9 @@ final class ServerConnection {
 
     /// Begins to serve.
     func start() throws(Errno) {
-        // A parked client whose machine lost power sends nothing ever again: two minutes until we know.
-        if !peer.isUnix { try Socket.setKeepalive(raw, idle: 60, interval: 15, count: 4) }
+        // A parked client whose machine lost power sends nothing ever again: two minutes until we know. Our own machine's
+        // clients cannot vanish like that.
+        if !peer.isUnix, !peer.isLoopback { try Socket.setKeepalive(raw, idle: 60, interval: 15, count: 4) }
         watch = try server.loop.watch(raw) { [self] readiness in ready(readiness) }
         alarm.set(after: server.options.headTimeout)
     }
@@ -230,7 +231,7 @@ final class ServerConnection {
             ResponseWriter.hasBody(response.status), response.headers["Content-Encoding"] == nil,
             response.headers.values("Vary").contains(where: { HeaderFields.equal($0, "Accept-Encoding") })
         else { return }
-        response.body = compress(response.body)
+        response.body = server.compressed(response.body, by: compress)
         response.headers.append("Content-Encoding", "gzip")
     }
 

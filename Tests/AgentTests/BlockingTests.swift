@@ -25,6 +25,37 @@ import Testing
         #expect(agent.core.waiting == 1)
     }
 
+    /// What a sidecar waits for: the rules that name its service or everybody.
+    @Test func aRuleWakesThoseWhomItConcernsAndNobodyElseIsAskedAgain() throws {
+        let agent = try TestAgent()
+        func park(_ side: String, _ name: String) throws -> Ticket {
+            let path = "/v1/connect/intentions/match?by=\(side)&name=\(name)"
+            return try agent.park("\(path)&index=\(try agent.ask("GET", path).index)&wait=5m")
+        }
+        func write(_ source: String, _ destination: String) throws {
+            try agent.ask(
+                "PUT", "/v1/connect/intentions/exact?source=\(source)&destination=\(destination)", #"{"Action":"deny"}"#
+            )
+        }
+        try write("first", "rule")
+        var web = try park("destination", "web")
+        let db = try park("destination", "db")
+        let client = try park("source", "client")
+        let watched = agent.core.waiters.tickets(watching: [.intentionsNaming(.destination, "web")])
+        #expect(watched == [web])
+
+        try write("client", "web")
+        #expect(agent.answer(web)?.json["web"]?[0]?["SourceName"] == "client")
+        #expect(agent.answer(client) != nil)
+        #expect(agent.answer(db) == nil && agent.core.waiting == 1)
+        web = try park("destination", "web")
+        try write("stranger", "*")
+        #expect(agent.answer(web) != nil && agent.answer(db) != nil)
+        web = try park("destination", "web")
+        try agent.ask("DELETE", "/v1/connect/intentions/exact?source=client&destination=web")
+        #expect(agent.answer(web) != nil && agent.core.waiting == 0)
+    }
+
     @Test func timeEndsAWaitWithTheSameIndex() throws {
         let agent = try TestAgent()
         try agent.ask("PUT", "/v1/agent/service/register", Self.web)

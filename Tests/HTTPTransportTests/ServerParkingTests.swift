@@ -48,6 +48,34 @@ import Testing
         rig.close()
     }
 
+    /// Who waited for the same thing gets the same bytes, which are compressed for all of them at once.
+    @Test func whoIsWokenTogetherIsCompressedForOnce() throws {
+        let park = Park()
+        var compressions = 0
+        let rig = try Rig(compress: { body in
+            compressions += 1
+            return Array("packed \(body.count)".utf8)
+        }) { _, responder in park.waiting.append(responder) }
+        func wake(_ bodies: [String]) throws -> [String] {
+            let clients = try bodies.map { _ in try rig.client() }
+            for client in clients { client.send("GET /park HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n") }
+            #expect(rig.wait { park.waiting.count == bodies.count })
+            let vary = HeaderField("Vary", "Accept-Encoding")
+            for (responder, body) in zip(park.waiting, bodies) { responder.respond(text(200, body, [vary])) }
+            park.waiting = []
+            #expect(rig.wait { clients.allSatisfy { $0.text.contains("packed") } })
+            return clients.map { String($0.text.suffix(11)) }
+        }
+        let one = String(repeating: "x", count: 5000)
+        let other = String(repeating: "y", count: 6000)
+        #expect(try wake([one, one, one]) == Array(repeating: "packed 5000", count: 3))
+        #expect(compressions == 1)
+        // What was compressed is not kept beyond the turn.
+        #expect(try wake([one, other, other]) == ["packed 5000", "packed 6000", "packed 6000"])
+        #expect(compressions == 3)
+        rig.close()
+    }
+
     @Test func aClientThatGoesCancelsItsRequest() throws {
         let park = Park()
         let rig = try rig(park)

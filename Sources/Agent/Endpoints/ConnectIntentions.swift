@@ -194,7 +194,8 @@ enum ConnectIntentions {
         }
         let table = core.intentions
         let index = names.map { table.matchIndex(side, $0.name) }.max() ?? 0
-        return try core.blocking(call, on: [.intentions], index: index) { () throws(Refusal) in
+        let watches = Set(names.map(\.name.name) + ["*"]).map { Watch.intentionsNaming(side, $0) }
+        return try core.blocking(call, on: watches, index: index) { () throws(Refusal) in
             var object = Object()
             for (text, name) in names {
                 let found = table.match(side, name)

@@ -18,7 +18,7 @@ extension AgentCore {
     }
 
     private func intentionsEntry(_ destination: String) -> Value? {
-        let rules = intentions.list().filter { $0.destinationName == destination }
+        let rules = intentions.rules(to: destination)
         guard !rules.isEmpty else { return nil }
         let sources = rules.map { rule -> Value in
             var object: Object = [
@@ -78,7 +78,7 @@ extension AgentCore {
         var table = intentions
         var written: [Intention] = []
         let kept = Set(drafts.map(\.sourceName))
-        let gone = intentions.list().filter { $0.destinationName == destination && !kept.contains($0.sourceName) }
+        let gone = intentions.rules(to: destination).filter { !kept.contains($0.sourceName) }
         let before = intentions
         for draft in drafts {
             let old = before.get(source: draft.sourceName, destination: destination)
@@ -95,7 +95,8 @@ extension AgentCore {
         guard !written.isEmpty || !gone.isEmpty else { return }
         intentions = table
         index = next
-        touched.formUnion([.intentions, .configEntries])
+        touchIntentions()
+        touched.insert(.configEntries)
         for rule in gone { persist(rule, isGone: true) }
         for rule in written { persist(rule) }
     }
@@ -114,13 +115,14 @@ extension AgentCore {
     }
 
     private func removeIntentions(destination: String) {
-        let gone = intentions.list().filter { $0.destinationName == destination }
+        let gone = intentions.rules(to: destination)
         guard !gone.isEmpty else { return }
         index += 1
         for rule in gone {
             intentions.delete(source: rule.sourceName, destination: destination, index: index)
             persist(rule, isGone: true)
         }
-        touched.formUnion([.intentions, .configEntries])
+        touchIntentions()
+        touched.insert(.configEntries)
     }
 }

@@ -17,8 +17,16 @@ extension AgentCore {
     ) throws(Refusal) -> T {
         let result = try read { () throws(IntentionError) in try change(&intentions, index + 1) }
         index += 1
-        touched.insert(.intentions)
+        touchIntentions()
         return result
+    }
+
+    /// Has those asked again who wait for what just changed. A sidecar waits for the rules that name its service, so that a
+    /// change of one of a hundred thousand costs those that it concerns.
+    func touchIntentions() {
+        touched.insert(.intentions)
+        touched.formUnion(intentions.touched)
+        intentions.touched = []
     }
 
     /// Keeps a rule for the next start, or forgets it.

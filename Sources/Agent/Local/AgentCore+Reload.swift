@@ -35,7 +35,7 @@ extension AgentCore {
             // Sidecars judge by the default policy where no intention matches, and hear of it with their intentions.
             index += 1
             intentions.defaultChanged(index: index)
-            touched.insert(.intentions)
+            touchIntentions()
         }
         let kept = Set(next.services.map(\.effectiveID))
         for (id, service) in local.services where service.source == .file && !kept.contains(id) { removeService(id) }

@@ -8,7 +8,10 @@ package enum Watch: Sendable, Hashable {
     case service(String)
     /// The proxies and native instances that stand for a service, and their checks.
     case destination(String)
+    /// Any rule.
     case intentions
+    /// The rules that name a service, or "*", on one side; who asks for a service's rules waits for both.
+    case intentionsNaming(IntentionSide, String)
     case roots
     case leaf(String)
     /// A service of this agent, by id: its definition, not its health.

@@ -77,6 +77,8 @@ extension IntentionTable {
             }
         }
         _ = insert(intention)
+        // Nobody has waited through our restart.
+        touched = []
     }
 }
 
@@ -139,6 +141,8 @@ extension IntentionTable {
 
     private mutating func note(_ intention: Intention, index: UInt64) {
         self.index = max(self.index, index)
+        touched.insert(.intentionsNaming(.source, intention.sourceName))
+        touched.insert(.intentionsNaming(.destination, intention.destinationName))
         sourceIndex.note(intention.sourceName, index: index, live: bySource.count)
         destinationIndex.note(intention.destinationName, index: index, live: byDestination.count)
     }

@@ -25,6 +25,11 @@ extension IntentionTable {
         rows.compactMap { $0 }.sorted(by: Intention.listsBefore)
     }
 
+    /// The rules about exactly this destination, in Consul's order.
+    package func rules(to destination: String) -> [Intention] {
+        (byDestination[ExactText(destination)] ?? []).compactMap { rows[$0] }.sorted(by: Intention.listsBefore)
+    }
+
     /// The rules that can matter to `name` at the given side, wildcards included, in Consul's order.
     public func match(_ side: IntentionSide, _ name: IntentionName) -> [Intention] {
         guard name.namespace == "default" else { return [] }

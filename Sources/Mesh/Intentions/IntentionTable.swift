@@ -14,6 +14,8 @@ public struct IntentionTable: Sendable {
     /// The index of the last change that a watcher of one name must see, and the floor under those not in the map.
     var sourceIndex = NameIndexes()
     var destinationIndex = NameIndexes()
+    /// Whose watchers have to look again since this was last emptied.
+    package var touched: Set<Watch> = []
 
     /// The index of the last change of any rule.
     public internal(set) var index: UInt64 = 0
@@ -26,6 +28,7 @@ public struct IntentionTable: Sendable {
         self.index = max(self.index, index)
         sourceIndex.raise(to: index)
         destinationIndex.raise(to: index)
+        touched.formUnion([.intentionsNaming(.source, "*"), .intentionsNaming(.destination, "*")])
     }
 
     /// How many rules there are.
