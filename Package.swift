@@ -50,7 +50,7 @@ let package = Package(
                 "Agent", "HTTPTransport", "HTTP", "Gzip", "JSON", "Mesh", "PKI", "Reactor", "Kernel", "Log", "Store",
                 "DNS", "CWarren",
             ]),
-        proof(of: "AgentShell", ["Agent", "Mesh", "Reactor", "Kernel", "Store"]),
+        proof(of: "AgentShell", ["Agent", "HTTP", "Mesh", "Reactor", "Kernel", "Store"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["Agent", "HTTP", "JSON", "Mesh"],
             exclude: ["Recordings", "Configurations"], swiftSettings: house),

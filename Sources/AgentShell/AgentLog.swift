@@ -2,13 +2,16 @@ import Agent
 import HTTPTransport
 import Kernel
 import Log
+import Mesh
+import Reactor
 
-/// The agent's log: standard output in Consul 1.9's format, and whoever asks with `/v1/agent/monitor`.
+/// The agent's log: standard output in Consul 1.9's format, files (`log_file`), and whoever asks with `/v1/agent/monitor`.
 ///
 /// Lines are held back until `open`, so that they come behind the banner; a start that fails shows none of them.
 package final class AgentLog {
     private let writer: LogWriter
     private let isJSON: Bool
+    private var file: (writer: LogWriter, file: RotatingFile)?
     /// Lines below this level are not written to standard output; a reload may change it.
     var level: LogLevel
     /// The last lines, which a monitor gets first.
@@ -38,7 +41,7 @@ package final class AgentLog {
     package func write(_ level: LogLevel, _ text: String) {
         let line = format(level, text)
         if level >= self.level {
-            if held == nil { writer.append(line) } else { held?.append(line) }
+            if held == nil { append(line) } else { held?.append(line) }
         }
         recent.append((level, line))
         if recent.count > 2 * Self.kept { recent.removeFirst(recent.count - Self.kept) }
@@ -54,8 +57,32 @@ package final class AgentLog {
     /// Writes a text as it is, the banner for instance, then what was held back, and from now on each line at once.
     package func open(banner: String) {
         writer.append(Array(banner.utf8))
-        for line in held ?? [] { writer.append(line) }
+        for line in held ?? [] { append(line) }
         held = nil
+    }
+
+    /// Lines go to a file as well, which is opened now, before anything that could fail later has been started.
+    package func keep(in settings: LogFileSettings, on loop: ControlLoop) throws(AgentFault) {
+        guard !settings.path.isEmpty else { return }
+        // What the writer's thread has to complain of is said on the loop, where the log lives.
+        nonisolated(unsafe) let report: (String) -> Void = { [weak self] in
+            self?.write(.error, "agent: log_file: \($0)")
+        }
+        let handle = loop.handle
+        do throws(LogFileFault) {
+            let first = try RotatingFile(LogFilePlan(settings)) { sentence in handle.execute { report(sentence) } }
+            file = (LogWriter(file: first), first)
+        } catch {
+            throw AgentFault("log_file: \(error)")
+        }
+    }
+
+    /// The start has failed: a file without a line goes.
+    package func dropUnusedFile() { file?.file.removeIfUnused() }
+
+    private func append(_ line: [UInt8]) {
+        writer.append(line)
+        file?.writer.append(line)
     }
 
     /// Writes a text as it is, behind the lines before it.
@@ -79,7 +106,10 @@ package final class AgentLog {
     }
 
     /// Waits for the last lines to be out.
-    package func flush() { writer.flush() }
+    package func flush() {
+        writer.flush()
+        file?.writer.flush()
+    }
 
     private func format(_ level: LogLevel, _ text: String) -> [UInt8] {
         let time = Log.Timestamp.text(Clock.realtime)
@@ -105,3 +135,12 @@ package final class AgentLog {
 
 @available(*, unavailable)
 extension AgentLog: Sendable {}
+
+extension LogFilePlan {
+    /// As files and flags say.
+    init(_ settings: LogFileSettings) {
+        self.init(
+            path: settings.path, bytes: settings.rotateBytes, age: settings.rotateDuration.loopTime,
+            kept: settings.maxFiles)
+    }
+}

@@ -13,6 +13,10 @@ final class HTTPProbe: Probe {
         var method: String
         var header: [String: [String]]
         var body: String
+        /// Whether any certificate will do.
+        var skipsVerification: Bool
+        /// Whom a certificate must be for; empty: the URL's host.
+        var serverName: String
         var followsRedirects: Bool
         var timeout: Duration
         var outputLimit: Int
@@ -21,8 +25,10 @@ final class HTTPProbe: Probe {
     private let loop: ControlLoop
     private let lookups: Lookups
     private let client: Client
+    private let trusts: CheckTrusts
     private let question: Question
-    private var call: ClientCall?
+    /// Breaks the request off that is under way.
+    private var breakOff: (() -> Void)?
     private var limit: ControlLoop.ActionID?
     private var head: ResponseHead?
     private var body: [UInt8] = []
@@ -33,12 +39,13 @@ final class HTTPProbe: Probe {
     private static let hopLimit = 10
 
     init(
-        _ loop: ControlLoop, _ lookups: Lookups, _ client: Client, _ question: Question,
+        _ loop: ControlLoop, _ lookups: Lookups, _ client: Client, _ trusts: CheckTrusts, _ question: Question,
         done: @escaping (CheckStatus, String) -> Void
     ) {
         self.loop = loop
         self.lookups = lookups
         self.client = client
+        self.trusts = trusts
         self.question = question
         self.done = done
         limit = loop.schedule(after: question.timeout.loopTime) { [weak self] in
@@ -61,11 +68,8 @@ final class HTTPProbe: Probe {
 
     private func ask(_ text: String, method: String) {
         guard done != nil else { return }
-        guard let url = PlainURL(text) else {
-            let reason =
-                text.lowercased().hasPrefix("https://")
-                ? "this agent checks over plain HTTP only, TLS is not supported" : "this is no http:// URL"
-            finish(.critical, "\(method) \"\(text)\": \(reason)")
+        guard let url = CheckURL(text) else {
+            finish(.critical, "\(method) \"\(text)\": this is no http:// or https:// URL")
             return
         }
         lookups.find(url.server) { [weak self] result in
@@ -80,31 +84,67 @@ final class HTTPProbe: Probe {
     }
 
     /// Asks at the first address, and at the next one if nobody can be reached there.
-    private func send(_ text: String, _ url: PlainURL, to addresses: ArraySlice<SocketAddress>, method: String) {
+    private func send(_ text: String, _ url: CheckURL, to addresses: ArraySlice<SocketAddress>, method: String) {
         head = nil
         body = []
-        call = client.stream(
-            request(url, method), to: .address(addresses[addresses.startIndex]),
-            timeout: question.timeout.loopTime + .seconds(1),
-            onHead: { [weak self] head in self?.head = head },
-            onBody: { [weak self] piece in self?.take(piece) },
-            { [weak self] result in
-                guard let self, done != nil else { return }
-                call = nil
-                if case .failure(let fault) = result, head == nil {
-                    let rest = addresses.dropFirst()
-                    if case .connect = fault.cause, !rest.isEmpty {
-                        send(text, url, to: rest, method: method)
-                    } else {
-                        finish(.critical, "\(method) \"\(text)\": \(fault)")
-                    }
-                } else {
-                    answered(text, method)
-                }
-            })
+        let address = addresses[addresses.startIndex]
+        let ended = { [weak self] (fault: SecureCall.Fault?) in
+            guard let self, done != nil else { return }
+            breakOff = nil
+            guard let fault, head == nil else {
+                answered(text, method)
+                return
+            }
+            let rest = addresses.dropFirst()
+            if fault.isUnreachable, !rest.isEmpty {
+                send(text, url, to: rest, method: method)
+            } else {
+                finish(.critical, "\(method) \"\(text)\": \(fault.text)")
+            }
+        }
+        if url.isSecure {
+            askSecurely(url, at: address, method, ended)
+        } else {
+            askPlainly(url, at: address, method, ended)
+        }
     }
 
-    private func request(_ url: PlainURL, _ method: String) -> Request {
+    private func askPlainly(
+        _ url: CheckURL, at address: SocketAddress, _ method: String, _ ended: @escaping (SecureCall.Fault?) -> Void
+    ) {
+        let call = client.stream(
+            request(url, method), to: .address(address), timeout: question.timeout.loopTime + .seconds(1),
+            onHead: { [weak self] head in self?.head = head }, onBody: { [weak self] piece in self?.take(piece) },
+            { result in
+                switch result {
+                case .success: ended(nil)
+                case .failure(let fault):
+                    let isUnreachable = if case .connect = fault.cause { true } else { false }
+                    ended(SecureCall.Fault(text: "\(fault)", isUnreachable: isUnreachable))
+                }
+            })
+        breakOff = { call.cancel() }
+    }
+
+    private func askSecurely(
+        _ url: CheckURL, at address: SocketAddress, _ method: String, _ ended: @escaping (SecureCall.Fault?) -> Void
+    ) {
+        var wire: [UInt8] = []
+        do throws(WriteFault) {
+            try RequestWriter.write(request(url, method), host: url.authority, into: &wire)
+        } catch {
+            ended(SecureCall.Fault(text: "\(error)", isUnreachable: false))
+            return
+        }
+        let call = SecureCall(
+            loop, trusts.trust(verifies: !question.skipsVerification), to: address,
+            name: question.serverName.isEmpty ? url.host : question.serverName, method: method, wire: wire,
+            onHead: { [weak self] head in self?.head = head }, onBody: { [weak self] piece in self?.take(piece) },
+            done: ended)
+        breakOff = { call.cancel() }
+    }
+
+    private func request(_ url: CheckURL, _ method: String) -> Request {
         var headers = HeaderFields()
         headers.append("Host", url.authority)
         headers.append("User-Agent", "Consul Health Check")
@@ -124,9 +164,9 @@ final class HTTPProbe: Probe {
         guard body.count >= question.outputLimit else { return }
         // Enough to be shown; what is still to come is nobody's business. Not from inside the call's own callback.
         loop.schedule(after: 0) { [weak self] in
-            guard let self, done != nil, call != nil else { return }
-            call?.cancel()
-            call = nil
+            guard let self, done != nil, let breakOff else { return }
+            breakOff()
+            self.breakOff = nil
             answered(question.url, question.method)
         }
     }
@@ -134,7 +174,7 @@ final class HTTPProbe: Probe {
     private func answered(_ url: String, _ method: String) {
         guard let head else { return }
         if question.followsRedirects, [301, 302, 303, 307, 308].contains(head.status), hops < Self.hopLimit,
-            let place = head.headers["Location"], let next = PlainURL.resolve(place, against: url)
+            let place = head.headers["Location"], let next = CheckURL.resolve(place, against: url)
         {
             hops += 1
             let keepsMethod = head.status >= 307 || method == "HEAD"
@@ -154,8 +194,8 @@ final class HTTPProbe: Probe {
     private func release() {
         if let limit { loop.cancel(limit) }
         limit = nil
-        call?.cancel()
-        call = nil
+        breakOff?()
+        breakOff = nil
     }
 
     private func finish(_ status: CheckStatus, _ output: String) {
@@ -168,3 +208,14 @@ final class HTTPProbe: Probe {
 
 @available(*, unavailable)
 extension HTTPProbe: Sendable {}
+
+/// Whom checks believe, looked up when the first of them wants to know: an agent without checks over TLS pays nothing.
+final class CheckTrusts {
+    private lazy var system = CheckTrust(verifies: true)
+    private lazy var anybody = CheckTrust(verifies: false)
+
+    func trust(verifies: Bool) -> CheckTrust { verifies ? system : anybody }
+}
+
+@available(*, unavailable)
+extension CheckTrusts: Sendable {}

@@ -9,6 +9,7 @@ final class ProbeMaker {
     private let loop: ControlLoop
     private let lookups: Lookups
     private let client: Client
+    private let trusts = CheckTrusts()
 
     init(_ loop: ControlLoop) {
         self.loop = loop
@@ -22,11 +23,12 @@ final class ProbeMaker {
     func begin(_ run: CheckRun, done: @escaping (CheckStatus, String) -> Void) -> any Probe {
         switch run.kind {
         case .tcp(let address): TCPProbe(loop, lookups, address, timeout: run.timeout, done: done)
-        case .http(let url, let method, let header, let body, _, let redirects):
+        case .http(let url, let method, let header, let body, let skipVerify, let serverName, let redirects):
             HTTPProbe(
-                loop, lookups, client,
+                loop, lookups, client, trusts,
                 HTTPProbe.Question(
-                    url: url, method: method, header: header, body: body, followsRedirects: redirects,
+                    url: url, method: method, header: header, body: body, skipsVerification: skipVerify,
+                    serverName: serverName, followsRedirects: redirects,
                     timeout: run.timeout, outputLimit: run.outputLimit), done: done)
         case .script(let arguments):
             ScriptProbe(loop, arguments, timeout: run.timeout, outputLimit: run.outputLimit, done: done)

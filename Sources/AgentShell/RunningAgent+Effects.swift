@@ -24,7 +24,13 @@ extension RunningAgent {
         keeper.keep(records, index: core.index, on: loop) { [self] problem in
             if let problem { log.write(.error, "agent: \(problem)") }
             then?(problem)
-            for (ticket, response) in answers { parked.removeValue(forKey: ticket)?.respond(response) }
+            for (ticket, response) in answers {
+                if let responder = parked.removeValue(forKey: ticket) {
+                    responder.respond(response)
+                } else if let hear = asked.removeValue(forKey: ticket) {
+                    loop.schedule(after: 0) { hear(response) }
+                }
+            }
         }
         setAlarm()
     }

@@ -23,6 +23,7 @@ extension RunningAgent {
                 log.level = LogLevel(name: configuration.logLevel) ?? log.level
                 server.limitClients(to: Self.connectionsPerClient(core.configuration))
                 readNameSettings()
+                runWatches()
                 pump { [log] problem in
                     if problem == nil { log.write(.info, "agent: Configuration reloaded") }
                     done(problem)
@@ -83,6 +84,7 @@ extension RunningAgent {
             finish()
         }
         checks.stopAll()
+        stopWatches()
         sidecars.stopAll { [self] in
             responder?.respond(core.emptyAnswer())
             closeServers()
@@ -94,6 +96,7 @@ extension RunningAgent {
         isEnding = true
         ending = .stopped
         checks.stopAll()
+        stopWatches()
         if sidecars.folder.isLasting {
             sidecars.leaveRunning()
             closeServers()

@@ -1,5 +1,6 @@
 import Agent
 import Kernel
+import Log
 import Mesh
 
 extension RunningAgent {
@@ -22,6 +23,9 @@ extension RunningAgent {
             for text in configuration.dnsListenAddresses where !text.hasPrefix("unix://") {
                 _ = try listenAddress(text, port: ports.dns)
             }
+        }
+        if !configuration.logFile.path.isEmpty, let problem = LogFilePlan(configuration.logFile).problem {
+            throw AgentFault("log_file: \(problem)")
         }
         if !configuration.nodeID.isEmpty { _ = try DataDirectory.nodeID(given: configuration.nodeID, in: "") }
         do throws(AgentCore.StartError) {

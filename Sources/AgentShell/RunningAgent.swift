@@ -35,6 +35,10 @@ package final class RunningAgent {
     var responder: DNSResponder
     /// Requests that wait for a change, by the core's name for them.
     var parked: [Ticket: Responder] = [:]
+    /// Questions of our own that wait likewise.
+    var asked: [Ticket: (Response) -> Void] = [:]
+    var watches: [WatchRunner] = []
+    private(set) lazy var watchProbes = ProbeMaker(loop)
     var alarm: ControlLoop.ActionID?
     var alarmTicks: Int64?
     var isEnding = false
@@ -112,6 +116,7 @@ package final class RunningAgent {
         }
         pump()
         sidecars.stopUnclaimed()
+        runWatches()
         log.write(.info, "agent: Consul agent running!")
     }
 

@@ -1,15 +1,18 @@
 import Agent
+import CWarren
 import Glibc
 import Kernel
 import Mesh
 import Reactor
 
-/// Runs a program: 0 passes, 1 warns, everything else is critical. When its time is up its whole process group goes.
+/// Runs a program: 0 passes, 1 warns, everything else is critical. When its time is up its whole process group goes; a
+/// watch's handler has no such time.
 final class ScriptProbe: Probe {
     private let loop: ControlLoop
     private let name: String
     private let limit: Int
-    private let timeout: Duration
+    private let timeout: Duration?
+    private let environment: [String]
     private var child: ChildProcess?
     private var pipe: Pipe?
     private var reading: ControlLoop.WatchID?
@@ -24,16 +27,18 @@ final class ScriptProbe: Probe {
     private static let pipeBytes = 64 << 10
 
     init(
-        _ loop: ControlLoop, _ arguments: [String], timeout: Duration, outputLimit: Int,
+        _ loop: ControlLoop, _ arguments: [String], timeout: Duration?, outputLimit: Int, input: [UInt8]? = nil,
+        environment: [String] = [],
         done: @escaping (CheckStatus, String) -> Void
     ) {
         self.loop = loop
         name = arguments.first ?? ""
         limit = outputLimit
         self.timeout = timeout
+        self.environment = environment
         self.done = done
         do throws(Errno) {
-            try start(arguments)
+            try start(arguments, input)
         } catch {
             let text = "\(name): \(error.goText)"
             // In another turn: no result comes inside the call that asks for it.
@@ -44,15 +49,17 @@ final class ScriptProbe: Probe {
         }
     }
 
-    private func start(_ arguments: [String]) throws(Errno) {
+    private func start(_ arguments: [String], _ input: [UInt8]?) throws(Errno) {
         guard let path = Programs.find(name) else { throw Errno(ENOENT) }
         let pipe = try Pipe(capacity: Self.pipeBytes)
         // Programs do not expect that their output is nonblocking; the two ends have flags of their own.
         guard fcntl(pipe.writeEnd, F_SETFL, 0) == 0 else { throw Errno(errno) }
+        let source = try input.map { bytes throws(Errno) in try Self.file(of: bytes) }
+        defer { if let source { close(source) } }
         let child = try ChildProcess(
             ChildProcess.Launch(
-                path: path, arguments: arguments, environment: Programs.environment, output: pipe.writeEnd,
-                error: pipe.writeEnd, newSession: true, endsWithUs: true))
+                path: path, arguments: arguments, environment: Programs.environment + environment,
+                input: source ?? -1, output: pipe.writeEnd, error: pipe.writeEnd, newSession: true, endsWithUs: true))
         let readEnd = pipe.readEnd
         let process = child.descriptor.raw
         self.pipe = consume pipe
@@ -65,11 +72,29 @@ final class ScriptProbe: Probe {
             killGroup()
             throw error
         }
+        guard let timeout else { return }
         clock = loop.schedule(after: timeout.loopTime) { [weak self] in
             self?.clock = nil
             self?.isTimedOut = true
             self?.killGroup()
         }
+    }
+
+    /// A file in memory that a program reads `bytes` from, at its own pace and not at ours.
+    private static func file(of bytes: [UInt8]) throws(Errno) -> Int32 {
+        let number = warren_memory_file("input")
+        guard number >= 0 else { throw Errno(-number) }
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes[offset...].withUnsafeBytes { warren_write(number, $0.baseAddress!, $0.count) }
+            guard count > 0 else {
+                close(number)
+                throw count < 0 ? Errno(Int32(-count)) : .noSpace
+            }
+            offset += count
+        }
+        lseek(number, 0, SEEK_SET)
+        return number
     }
 
     func cancel() {
@@ -102,7 +127,7 @@ final class ScriptProbe: Probe {
         stopReading()
         let output = captured
         if isTimedOut {
-            let text = "Timed out (\(timeout.go)) running check"
+            let text = "Timed out (\((timeout ?? .zero).go)) running check"
             finish(.critical, output.isEmpty ? text : text + "\n\n" + output)
             return
         }

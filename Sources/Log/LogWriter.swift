@@ -2,25 +2,37 @@ import CWarren
 import Glibc
 import Synchronization
 
-/// Writes lines to a descriptor on a thread of its own. Appending never waits for the descriptor; when its reader is too
-/// slow, whole lines are dropped and counted, and the count is written once there is room.
+/// Writes lines to a descriptor, or to files that follow each other, on a thread of its own. Appending never waits for them;
+/// when the reader is too slow, whole lines are dropped and counted, and the count is written once there is room.
 public final class LogWriter: Sendable {
     private struct State {
         var waiting: [UInt8] = []
         var dropped = 0
         var isWriting = false
         var isSleeping = false
-        /// -1 until the writer is opened; lines wait.
+        /// -1 until the writer is opened; lines wait. Of no meaning beside a file.
         var descriptor: Int32
     }
 
     private static let limit = 4 << 20
     private let state: Mutex<State>
     private let bell: Int32
+    /// Where lines go instead of a descriptor.
+    private let file: RotatingFile?
 
     /// A writer to `descriptor` (2 for standard error), which stays the caller's; `nil` lets lines wait until `open`.
-    public init(descriptor: Int32?) {
-        state = Mutex(State(descriptor: descriptor ?? -1))
+    public convenience init(descriptor: Int32?) {
+        self.init(State(descriptor: descriptor ?? -1), nil)
+    }
+
+    /// A writer to files, which nobody else may write to from here on.
+    public convenience init(file: RotatingFile) {
+        self.init(State(descriptor: .max), file)
+    }
+
+    private init(_ first: State, _ file: RotatingFile?) {
+        state = Mutex(first)
+        self.file = file
         // Blocking on purpose: the thread sleeps in read(2) on it.
         bell = warren_eventfd_blocking()
         precondition(bell >= 0, "no descriptor left for the log's eventfd")
@@ -82,7 +94,7 @@ public final class LogWriter: Sendable {
                 var count: UInt64 = 0
                 _ = read(bell, &count, 8)
             } else {
-                write(batch, to: descriptor)
+                if let file { file.write(batch) } else { write(batch, to: descriptor) }
                 state.withLock { $0.isWriting = false }
             }
         }

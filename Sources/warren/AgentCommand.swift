@@ -80,7 +80,13 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
     // Behind the ports: an agent that finds them taken must not touch the other's file.
     let pidFile = try PIDFile(configuration.pidFile)
     defer { pidFile.remove() }
-    try agent.start()
+    try log.keep(in: configuration.logFile, on: loop)
+    do throws(AgentFault) {
+        try agent.start()
+    } catch {
+        log.dropUnusedFile()
+        throw error
+    }
     log.open(banner: agent.banner)
     loop.run()
     return agent.ending.rawValue
@@ -92,8 +98,7 @@ private enum ServeFlags {
         "bootstrap-expect", "encrypt", "join", "join-wan", "protocol", "raft-protocol",
         "retry-interval", "retry-interval-wan", "retry-join", "retry-join-wan", "retry-max", "retry-max-wan",
         "segment", "serf-lan-bind", "serf-wan-bind", "serf-lan-port", "serf-wan-port", "server-port", "ui-dir",
-        "ui-content-path", "config-format", "https-port", "grpc-port", "primary-gateway", "log-file",
-        "log-rotate-bytes", "log-rotate-duration", "log-rotate-max-files",
+        "ui-content-path", "config-format", "https-port", "grpc-port", "primary-gateway",
         "serf-lan-allowed-cidrs", "serf-wan-allowed-cidrs",
     ]
     static let idleToggles = [
@@ -122,6 +127,10 @@ private enum ServeFlags {
         flags.toggle("enable-local-script-checks", "Lets checks that files define run programs.")
         flags.list("hcl", "fragment", "A piece of configuration as JSON, counted after files and flags.")
         flags.value("http-port", "port", "The port for HTTP; 0 switches it off. The default is 8500.")
+        flags.value("log-file", "path", "A file, or a folder with a slash, that the log is written to as well.")
+        flags.value("log-rotate-bytes", "bytes", "How large a log file becomes; 0 is no limit.")
+        flags.value("log-rotate-duration", "duration", "How old a log file becomes. The default is 24h.")
+        flags.value("log-rotate-max-files", "number", "Old log files to keep; 0, the default, is all, -1 is none.")
         flags.value("log-level", "level", "trace, debug, info, warn or err. The default is info, with -dev debug.")
         flags.toggle("log-json", "Writes the log as JSON.")
         flags.value("max-query-time", "duration", "How long a query blocks at most. The default is 600s.")
@@ -183,9 +192,17 @@ private enum ServeFlags {
         }
         for (flag, key) in [
             ("default-query-time", "default_query_time"), ("max-query-time", "max_query_time"),
-            ("alt-domain", "alt_domain"),
+            ("alt-domain", "alt_domain"), ("log-file", "log_file"), ("log-rotate-duration", "log_rotate_duration"),
         ] {
             if let text = flags.text(flag) { keys.append(key, .string(text)) }
+        }
+        for (flag, key) in [("log-rotate-bytes", "log_rotate_bytes"), ("log-rotate-max-files", "log_rotate_max_files")]
+        {
+            guard let text = flags.text(flag) else { continue }
+            guard let number = Int(text) else {
+                throw AgentFault("invalid value \"\(text)\" for flag -\(flag): want a whole number")
+            }
+            keys.append(key, .number(number))
         }
         let networks = flags.texts("allow-write-http-from")
         if !networks.isEmpty {

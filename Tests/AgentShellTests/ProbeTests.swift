@@ -24,7 +24,7 @@ import Testing
     }
 
     private func http(_ url: String) -> CheckRun.Kind {
-        .http(url: url, method: "GET", header: [:], body: "", skipVerify: false, redirects: true)
+        .http(url: url, method: "GET", header: [:], body: "", skipVerify: false, serverName: "", redirects: true)
     }
 
     @Test func aPortThatIsOpenPasses() throws {
@@ -54,8 +54,7 @@ import Testing
     }
 
     @Test func aURLThatCannotBeAskedSaysWhy() throws {
-        #expect(try run(http("https://127.0.0.1/")).output.contains("TLS is not supported"))
-        #expect(try run(http("ftp://127.0.0.1/")).output.contains("no http:// URL"))
+        #expect(try run(http("ftp://127.0.0.1/")).output.contains("no http:// or https:// URL"))
         #expect(try run(http("http://user:secret@127.0.0.1/")).status == .critical)
     }
 
@@ -108,10 +107,13 @@ import Testing
     }
 
     @Test func redirectsStayOnTheirServerUnlessTheySayOtherwise() {
-        #expect(PlainURL.resolve("/b", against: "http://h:1/a/c?x") == "http://h:1/b")
-        #expect(PlainURL.resolve("b", against: "http://h:1/a/c?x=/y") == "http://h:1/a/b")
-        #expect(PlainURL.resolve("https://other/", against: "http://h/") == "https://other/")
-        #expect(PlainURL("http://[::1]:80/x#y")?.target == "/x")
-        #expect(PlainURL("http://h?q")?.target == "/?q")
+        #expect(CheckURL.resolve("/b", against: "http://h:1/a/c?x") == "http://h:1/b")
+        #expect(CheckURL.resolve("b", against: "http://h:1/a/c?x=/y") == "http://h:1/a/b")
+        #expect(CheckURL.resolve("https://other/", against: "http://h/") == "https://other/")
+        #expect(CheckURL("http://[::1]:80/x#y")?.target == "/x")
+        #expect(CheckURL("http://h?q")?.target == "/?q")
+        #expect(CheckURL.resolve("/b", against: "https://h/a") == "https://h/b")
+        #expect(CheckURL("https://[::1]/x")?.host == "::1" && CheckURL("https://h:1/x")?.host == "h")
+        #expect(CheckURL("https://h")?.server == .host("h", port: 443) && CheckURL("HTTPS://h")?.isSecure == true)
     }
 }

@@ -45,6 +45,34 @@ import Testing
             #"{"service": {"name":"a","meta":{"bad key!":"x"}}}"#,
             "1 error occurred:\n\t* invalid meta for service a: Couldn't load metadata pair ('bad key!', 'x'): Key contains invalid characters\n\n"
         ),
+        (
+            #"{"watches":[{"type":"nodes","args":["x"]},{"type":"key","key":"a","args":["x"]}]}"#,
+            "failed to parse cfg/1.json: watches[1]: type \"key\" cannot be watched: Warren has neither a key-value store nor events"
+        ),
+        (
+            #"{"watches":[{"type":"bogus","args":["x"]}]}"#,
+            "failed to parse cfg/1.json: watches[0]: Unsupported watch type: bogus"
+        ),
+        (
+            #"{"watches":[{"type":"nodes"}]}"#,
+            "failed to parse cfg/1.json: watches[0]: a handler is missing: give \"args\""
+        ),
+        (
+            #"{"watches":[{"type":"nodes","handler_type":"http"}]}"#,
+            "failed to parse cfg/1.json: watches[0]: handler type \"http\" needs \"http_handler_config\""
+        ),
+        (
+            #"{"watches":[{"type":"nodes","args":["x"],"bogus":1}]}"#,
+            "failed to parse cfg/1.json: 1 error occurred:\n\t* invalid config key watches[0].bogus\n\n"
+        ),
+        (
+            #"{"log_rotate_duration":"-1s"}"#,
+            "failed to parse cfg/1.json: log_rotate_duration: cannot be negative"
+        ),
+        (
+            #"{"log_rotate_max_files":-2}"#,
+            "failed to parse cfg/1.json: log_rotate_max_files: cannot be negative"
+        ),
         (#"{"bind_addr":"notanip"}"#, "failed to parse cfg/1.json: bind_addr: \"notanip\" is no IP address"),
         (
             #"{"client_addr":"127.0.0.1 nowhere"}"#,
@@ -177,6 +205,34 @@ import Testing
         #expect(configuration.datacenter == "fragment")
         #expect(configuration.nodeName == "flag")
         #expect(configuration.logLevel == "WARN")
+    }
+
+    @Test func logFilesAndWatchesAreRead() throws {
+        let configuration = try read([
+            #"{"log_file":"/var/log/","log_rotate_bytes":10,"log_rotate_duration":"1h","log_rotate_max_files":-1}"#,
+            #"""
+            {"watches": [
+              {"type": "service", "service": "a", "tag": ["x", "y"], "passingonly": true, "token": "t", "args": ["p", "q"]},
+              {"type": "checks", "handler": "a | b"},
+              {"type": "agent_service", "service_id": "i", "handler_type": "http", "http_handler_config": {
+                "path": "https://h/", "header": {"k": ["v"]}, "timeout": "3s", "tls_skip_verify": true}}
+            ]}
+            """#,
+        ])
+        #expect(configuration.logFile.path == "/var/log/" && configuration.logFile.rotateBytes == 10)
+        #expect(configuration.logFile.rotateDuration == .seconds(3600) && configuration.logFile.maxFiles == -1)
+        var first = WatchDefinition(.service("a", tags: ["x", "y"], passingOnly: true), .program(["p", "q"]))
+        first.token = "t"
+        #expect(
+            configuration.watches == [
+                first, WatchDefinition(.checks(service: "", state: "any"), .program(["/bin/sh", "-c", "a | b"])),
+                WatchDefinition(
+                    .agentService(id: "i"),
+                    .http(
+                        url: "https://h/", method: "POST", header: ["k": ["v"]], timeout: .seconds(3), skipVerify: true)
+                ),
+            ])
+        #expect(configuration.remarks.isEmpty)
     }
 
     @Test func keysWithoutEffectAreTakenWithARemark() throws {

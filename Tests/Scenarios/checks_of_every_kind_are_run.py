@@ -40,7 +40,7 @@ def run():
             becomes("tcp-bad", "critical", "dial tcp", "connection refused")
             becomes("http-good", "passing", f"HTTP GET http://localhost:{hello.port}/: 200 OK Output: hello, world!")
             becomes("http-bad", "critical", "Connection refused")
-            becomes("http-tls", "critical", "TLS is not supported")
+            becomes("http-tls", "critical", "TLS: wrong version number")
             becomes("script-good", "passing", "fine")
             becomes("script-warn", "warning", "hmm")
             becomes("script-bad", "critical")

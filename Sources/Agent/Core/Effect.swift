@@ -37,7 +37,8 @@ package struct CheckRun: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case tcp(String)
         case http(
-            url: String, method: String, header: [String: [String]], body: String, skipVerify: Bool, redirects: Bool)
+            url: String, method: String, header: [String: [String]], body: String, skipVerify: Bool,
+            serverName: String, redirects: Bool)
         case script([String])
     }
 
@@ -48,6 +49,15 @@ package struct CheckRun: Sendable, Hashable {
     package var outputLimit: Int
     /// How long until the first run.
     package var delay: Duration
+
+    /// A run of these parts.
+    package init(kind: Kind, interval: Duration, timeout: Duration, outputLimit: Int, delay: Duration) {
+        self.kind = kind
+        self.interval = interval
+        self.timeout = timeout
+        self.outputLimit = outputLimit
+        self.delay = delay
+    }
 }
 
 /// A sidecar that the agent runs.

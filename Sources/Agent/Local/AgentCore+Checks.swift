@@ -66,7 +66,8 @@ extension AgentCore {
             run(
                 .http(
                     url: definition.http, method: method, header: definition.header, body: definition.body,
-                    skipVerify: definition.tlsSkipVerify, redirects: !definition.disableRedirects),
+                    skipVerify: definition.tlsSkipVerify, serverName: definition.tlsServerName,
+                    redirects: !definition.disableRedirects),
                 longest: .seconds(10))
         case .monitor: run(.script(definition.args), longest: .seconds(30))
         case .grpc, .docker: unsupported(id, check)

@@ -4,6 +4,7 @@
 
 #include "warren_sys.h"
 #include "warren_pki.h"
+#include "warren_probe.h"
 #include "warren_tls.h"
 
 #endif

@@ -26,6 +26,7 @@ extension Configuration {
             let read = try ReadFile(file)
             configuration.services += read.services
             configuration.checks += read.checks
+            configuration.watches += read.watches
             idle.formUnion(read.idle)
             merge(read.tree, into: &tree)
         }
@@ -125,6 +126,10 @@ extension Configuration {
         takeAddresses(keys)
         keys.string("log_level") { logLevel = $0.uppercased() }
         keys.bool("log_json") { logsJSON = $0 }
+        keys.string("log_file") { logFile.path = $0 }
+        keys.int("log_rotate_bytes") { logFile.rotateBytes = $0 }
+        keys.duration("log_rotate_duration") { logFile.rotateDuration = $0 }
+        keys.int("log_rotate_max_files") { logFile.maxFiles = $0 }
         keys.string("pid_file") { pidFile = $0 }
         keys.bool("server") { isServer = $0 }
         keys.bool("enable_local_script_checks") { if $0 { scriptChecks = .filesOnly } }

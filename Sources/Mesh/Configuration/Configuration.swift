@@ -26,6 +26,7 @@ package struct Configuration: Sendable, Hashable {
     package var unixSockets = UnixSocketSettings()
     package var logLevel = "INFO"
     package var logsJSON = false
+    package var logFile = LogFileSettings()
     package var pidFile = ""
     package var scriptChecks = ScriptChecks.off
     package var discardsCheckOutput = false
@@ -44,6 +45,7 @@ package struct Configuration: Sendable, Hashable {
     package var metricsPrefix = "consul"
     package var services: [ServiceDefinition] = []
     package var checks: [CheckDefinition] = []
+    package var watches: [WatchDefinition] = []
     /// `config_entries.bootstrap`, each as written.
     package var configEntries: [Value] = []
     /// Sentences about keys that are accepted and change nothing here.
@@ -123,6 +125,20 @@ package struct StaticToken: Sendable, Hashable {
         self.description = description
         self.rules = rules
     }
+}
+
+/// The keys `log_file` and `log_rotate_*`.
+package struct LogFileSettings: Sendable, Hashable {
+    /// A file's path, or a folder; empty for no file.
+    package var path = ""
+    /// 0 is no limit.
+    package var rotateBytes = 0
+    /// Zero is a day.
+    package var rotateDuration = Duration.zero
+    /// Earlier files kept: 0 is all, -1 none.
+    package var maxFiles = 0
+
+    package init() {}
 }
 
 /// The `unix_sockets` block.

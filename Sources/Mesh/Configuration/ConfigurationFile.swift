@@ -15,6 +15,7 @@ package struct ConfigurationFile: Sendable {
 struct ReadFile {
     var services: [ServiceDefinition] = []
     var checks: [CheckDefinition] = []
+    var watches: [WatchDefinition] = []
     var tree = Object()
     /// Keys that are accepted and change nothing here.
     var idle: [String] = []
@@ -36,6 +37,7 @@ struct ReadFile {
             switch key {
             case "service", "services": try readServices(reader, file.name, &unknown)
             case "check", "checks": try readChecks(reader, file.name, &unknown)
+            case "watches": try readWatches(reader, file.name, &unknown)
             default:
                 if let found = try Self.read(reader, ConfigurationSchema.root[key], file.name, &unknown, &idle) {
                     tree[key] = found
@@ -77,6 +79,26 @@ struct ReadFile {
                 throw Self.fault(error, file)
             }
             unknown += definitions.unknown.map(\.description)
+        }
+    }
+
+    private mutating func readWatches(
+        _ reader: Reader, _ file: String, _ unknown: inout [String]
+    ) throws(ConfigurationError) {
+        var definitions = DefinitionReader(.file)
+        do throws(DefinitionFault) {
+            for element in try elements(reader) { watches.append(try definitions.watch(element)) }
+        } catch {
+            throw Self.fault(error, file)
+        }
+        unknown += definitions.unknown.map(\.description)
+    }
+
+    private func elements(_ reader: Reader) throws(DefinitionFault) -> [Reader] {
+        do throws(TypeError) {
+            return try reader.elements()
+        } catch {
+            throw .type(error)
         }
     }
 

@@ -24,6 +24,9 @@ enum ConfigurationSchema {
     /// raft, gossip, metrics sinks and the like), the kind, and the keys, blocks written with slashes.
     private static let table = """
         + string  datacenter data_dir node_name node_id bind_addr advertise_addr advertise_addr_wan client_addr domain alt_domain
+        + string  log_file
+        + duration log_rotate_duration
+        + int     log_rotate_bytes log_rotate_max_files
         + string  log_level pid_file acl_master_token acl_token acl_agent_master_token
         + string  acl_datacenter acl_default_policy
         + string  advertise_addr_ipv4 advertise_addr_ipv6 advertise_addr_wan_ipv4 advertise_addr_wan_ipv6
@@ -98,8 +101,8 @@ enum ConfigurationSchema {
         - any     telemetry/circonus_check_instance_id telemetry/circonus_check_search_tag
         - any     telemetry/circonus_check_tags telemetry/circonus_submission_interval
         - any     telemetry/circonus_submission_url
-        - string  advertise_reconnect_timeout ca_file ca_path cert_file key_file encrypt log_file
-        - string  log_rotate_duration node_meta_prefix primary_gateways_interval reconnect_timeout
+        - string  advertise_reconnect_timeout ca_file ca_path cert_file key_file encrypt
+        - string  node_meta_prefix primary_gateways_interval reconnect_timeout
         - string  reconnect_timeout_wan retry_interval retry_interval_wan segment serf_lan serf_wan server_name
         - string  session_ttl_min syslog_facility tls_cipher_suites tls_min_version ui_content_path ui_dir
         - string  discovery_max_stale raft_snapshot_interval license_path config_format version version_prerelease
@@ -112,12 +115,12 @@ enum ConfigurationSchema {
         - bool    verify_incoming_https verify_incoming_rpc verify_outgoing verify_server_hostname
         - bool    rpc/enable_streaming
         - int     bootstrap_expect protocol raft_protocol raft_snapshot_threshold raft_trailing_logs retry_max
-        - int     retry_max_wan log_rotate_bytes log_rotate_max_files
+        - int     retry_max_wan
         - strings retry_join retry_join_wan start_join start_join_wan primary_gateways
         - strings serf_lan_allowed_cidrs serf_wan_allowed_cidrs
         - int     cache/entry_fetch_max_burst
         - float   cache/entry_fetch_rate
-        - any     audit auto_config auto_encrypt autopilot gossip_lan gossip_wan segments watches experimental tls
+        - any     audit auto_config auto_encrypt autopilot gossip_lan gossip_wan segments experimental tls
         """
 
     /// The keys as a tree.

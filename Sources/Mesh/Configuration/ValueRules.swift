@@ -20,6 +20,8 @@ enum ValueRules {
             "limits.http_max_conns_per_client", "dns_config.soa.refresh", "dns_config.soa.retry",
             "dns_config.soa.expire", "dns_config.soa.min_ttl":
             (value.integer ?? 0) < (key == "log_rotate_max_files" ? -1 : 0) ? "cannot be negative" : nil
+        case "log_rotate_duration":
+            ((try? Duration(go: value.string ?? "")) ?? .zero) < .zero ? "cannot be negative" : nil
         default: nil
         }
     }

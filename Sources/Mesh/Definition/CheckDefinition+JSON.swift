@@ -4,7 +4,8 @@ extension DefinitionReader {
     private static let checkVocabulary = Vocabulary(
         [
             "id", "check_id", "name", "notes", "service_id", "token", "status", "args", "script", "http", "header",
-            "method", "body", "tls_skip_verify", "disable_redirects", "tcp", "grpc", "grpc_use_tls", "alias_node",
+            "method", "body", "tls_skip_verify", "tls_server_name", "disable_redirects", "tcp", "grpc", "grpc_use_tls",
+            "alias_node",
             "alias_service", "docker_container_id", "shell", "interval", "timeout", "ttl",
             "deregister_critical_service_after", "success_before_passing", "failures_before_critical",
             "output_max_size", "enterprise_meta", "type", "proxy_http", "proxy_grpc", "namespace",
@@ -12,6 +13,7 @@ extension DefinitionReader {
         camelCase: [
             "scriptargs": "args", "script_args": "args", "checkid": "check_id", "serviceid": "service_id",
             "dockercontainerid": "docker_container_id", "tlsskipverify": "tls_skip_verify",
+            "tlsservername": "tls_server_name",
             "deregistercriticalserviceafter": "deregister_critical_service_after",
         ])
 
@@ -34,10 +36,11 @@ extension DefinitionReader {
                 }
             case "http": check.http = try self.string(value)
             case "header":
-                for (key, values) in try self.headerMembers(value) { check.header[key] = try self.strings(values) }
+                check.header = try self.headers(value)
             case "method": check.method = try self.string(value)
             case "body": check.body = try self.string(value)
             case "tls_skip_verify": check.tlsSkipVerify = try self.bool(value)
+            case "tls_server_name": check.tlsServerName = try self.string(value)
             case "disable_redirects": check.disableRedirects = try self.bool(value)
             case "tcp": check.tcp = try self.string(value)
             case "grpc": check.grpc = try self.string(value)
@@ -60,11 +63,16 @@ extension DefinitionReader {
         return check
     }
 
-    private func headerMembers(_ reader: Reader) throws(DefinitionFault) -> [(key: String, reader: Reader)] {
+    /// Header fields: an object of lists of strings.
+    func headers(_ reader: Reader) throws(DefinitionFault) -> [String: [String]] {
+        let members: [(key: String, reader: Reader)]
         do throws(TypeError) {
-            return try reader.members()
+            members = try reader.members()
         } catch {
             throw .type(error)
         }
+        var fields: [String: [String]] = [:]
+        for (key, values) in members { fields[key] = try strings(values) }
+        return fields
     }
 }

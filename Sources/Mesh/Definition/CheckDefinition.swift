@@ -13,6 +13,8 @@ package struct CheckDefinition: Sendable, Hashable {
     package var method = ""
     package var body = ""
     package var tlsSkipVerify = false
+    /// Whom the certificate of an `https://` check must be for; empty: the URL's host.
+    package var tlsServerName = ""
     package var disableRedirects = false
     package var tcp = ""
     package var grpc = ""

@@ -67,6 +67,7 @@ extension CheckDefinition {
                 Object(
                     header.sorted { $0.key < $1.key }.map { Object.Member(key: $0.key, value: .strings($0.value)) })),
             "Method": .string(method), "Body": .string(body), "TLSSkipVerify": .bool(tlsSkipVerify),
+            "TLSServerName": .string(tlsServerName),
             "DisableRedirects": .bool(disableRedirects), "TCP": .string(tcp), "GRPC": .string(grpc),
             "GRPCUseTLS": .bool(grpcUseTLS), "AliasNode": .string(aliasNode), "AliasService": .string(aliasService),
             "DockerContainerID": .string(dockerContainerID), "Shell": .string(shell),
