@@ -14,6 +14,8 @@ package final class Keeper {
     /// What an earlier agent kept.
     let kept: [Persisted]
     private let store: any Store
+    /// Whether there will be a next life; else nothing is written, and no answer waits for it.
+    private let isLasting: Bool
     /// No answer carries an index above this one before a higher one is kept.
     private var reserved: UInt64
     private var last: UInt64
@@ -26,9 +28,10 @@ package final class Keeper {
     /// How far ahead the index is kept; so many changes share one write.
     private static let stride: UInt64 = 4096
 
-    /// A keeper over a store, which it closes.
-    package init(nodeID: String, store: any Store) throws(AgentFault) {
+    /// A keeper over a store, which it closes. Nobody will read what an agent without a data folder (`isLasting` false) keeps.
+    package init(nodeID: String, store: any Store, isLasting: Bool = true) throws(AgentFault) {
         self.nodeID = nodeID
+        self.isLasting = isLasting
         self.store = store
         do throws(StoreError) {
             let contents = try store.load()
@@ -46,6 +49,10 @@ package final class Keeper {
     /// If there is nothing to keep it is called at once, unless earlier batches are still on their way: an answer that may
     /// show what is in them goes out behind them, so that nobody sees what a crash would undo.
     func keep(_ records: [Persisted], index: UInt64, on loop: ControlLoop, done: @escaping (String?) -> Void) {
+        guard isLasting else {
+            done(nil)
+            return
+        }
         var batch = StoreBatch()
         last = max(last, index)
         if index > reserved {

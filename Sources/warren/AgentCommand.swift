@@ -52,7 +52,7 @@ private func serve(_ sources: ConfigurationSources) throws(AgentFault) -> Int32 
         }
     }
     let keeper = try Keeper(
-        nodeID: try DataDirectory.nodeID(given: configuration.nodeID, in: data), store: store)
+        nodeID: try DataDirectory.nodeID(given: configuration.nodeID, in: data), store: store, isLasting: !data.isEmpty)
     defer { keeper.close() }
     let folder = data.isEmpty ? try SidecarFolder.passing() : try SidecarFolder.lasting(in: data)
     defer { folder.removeIfPassing() }

@@ -38,6 +38,19 @@ import Testing
         #expect(next.kept.first == .index(4))
     }
 
+    @Test func withoutANextLifeNothingIsWrittenAndNobodyWaits() throws {
+        let store = MemoryStore()
+        let keeper = try Keeper(nodeID: "n", store: store, isLasting: false)
+        var done = 0
+        keeper.keep([.service(id: "a", [1])], index: 5, on: try ControlLoop()) { problem in
+            #expect(problem == nil)
+            done += 1
+        }
+        #expect(done == 1)
+        keeper.close()
+        #expect(store.load().records.isEmpty && store.load().index == 0)
+    }
+
     /// An agent that is killed writes nothing more; what it last wrote must be above all it has said.
     @Test func neverGoesBackBehindAnIndexThatWasSaid() throws {
         let store = MemoryStore()
