@@ -20,6 +20,7 @@ warren_tls_engine *warren_tls_engine_new(int accelerator, uint32_t keyed_slots, 
         return NULL;
     }
     engine->library = warren_tls_library_context(engine->libraries);
+    engine->keyless = warren_tls_library_keyless(engine->libraries);
     engine->sha256 = EVP_MD_fetch(engine->library, "SHA2-256", NULL);
     engine->sha384 = EVP_MD_fetch(engine->library, "SHA2-384", NULL);
     engine->ticket_cipher = EVP_CIPHER_fetch(engine->library, "AES-256-CBC", NULL);

@@ -81,6 +81,7 @@ struct aead_ops;
 struct warren_tls_engine {
     struct warren_tls_library *libraries;
     OSSL_LIB_CTX *library;        /* the narrow one */
+    OSSL_LIB_CTX *keyless;        /* the one whose certificates have no usable keys; tickets are read in it */
     EVP_MD *sha256, *sha384;
     EVP_MD_CTX *digest;           /* scratch */
     EVP_CIPHER *ticket_cipher;
@@ -146,6 +147,7 @@ WARREN_HIDDEN struct warren_tls_library *warren_tls_library_new(void);
 WARREN_HIDDEN void warren_tls_library_free(struct warren_tls_library *library);
 /* For TLS: knows the public keys of certificates and nothing else that has to be decoded. */
 WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library);
+WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_keyless(struct warren_tls_library *library);
 /* For reading key files: everything OpenSSL's default provider has. */
 WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library);
 WARREN_HIDDEN EVP_PKEY *warren_tls_library_adopt(struct warren_tls_library *library, EVP_PKEY *key);

@@ -3,7 +3,12 @@
  * OpenSSL 3.0 decodes the public key of every certificate by walking over every algorithm its library context has met,
  * some 400, and asking each of 40 decoders: a third of a handshake's instructions. So an engine's TLS runs in a library
  * context whose only provider lends, out of the default provider's algorithms, the few dozen that our protocol versions,
- * ciphers and certificates use. A library context per engine also means that loops share no lock. */
+ * ciphers and certificates use. A library context per engine also means that loops share no lock.
+ *
+ * A ticket carries its owner's certificate, which OpenSSL decodes when it seals one and again when it opens one, although
+ * the key in it is never used. That happens in the thread's default library context, whatever the SSL_CTX says (OpenSSL
+ * before 3.2), so during a handshake that default is a third context in which nothing understands keys: decoding one
+ * there ends before it began, and the rest of the certificate is as readable as ever. */
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -41,6 +46,8 @@ struct warren_tls_library {
     OSSL_PROVIDER *source;
     OSSL_LIB_CTX *narrow;     /* what TLS uses */
     OSSL_PROVIDER *lender;
+    OSSL_LIB_CTX *keyless;    /* where certificates are read whose keys nobody asks for */
+    OSSL_PROVIDER *keyless_lender;
     void *source_context;
     OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
@@ -86,6 +93,11 @@ static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache) 
     return NULL;
 }
 
+/* The same without anything that understands keys. */
+static const OSSL_ALGORITHM *query_keyless(void *context, int operation, int *no_cache) {
+    return operation == OSSL_OP_DIGEST || operation == OSSL_OP_RAND ? query(context, operation, no_cache) : NULL;
+}
+
 static int capabilities(void *context, const char *capability, OSSL_CALLBACK *callback, void *argument) {
     struct warren_tls_library *library = library_of(context);
     return library != NULL ? OSSL_PROVIDER_get_capabilities(library->source, capability, callback, argument) : 0;
@@ -98,6 +110,13 @@ static void teardown(void *context) {
 /* The library whose provider is being loaded: OpenSSL calls `lend_from` before load returns, on the same thread. */
 static __thread struct warren_tls_library *loading;
 
+static int lend(const OSSL_DISPATCH *functions, const OSSL_DISPATCH **out, void **context) {
+    if (loading == NULL) return 0;
+    *out = functions;
+    *context = loading->source_context;
+    return 1;
+}
+
 static int lend_from(
     const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **context) {
     static const OSSL_DISPATCH functions[] = {
@@ -107,10 +126,18 @@ static int lend_from(
         {0, NULL},
     };
     (void)handle, (void)in;
-    if (loading == NULL) return 0;
-    *out = functions;
-    *context = loading->source_context;
-    return 1;
+    return lend(functions, out, context);
+}
+
+static int lend_keyless(
+    const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **context) {
+    static const OSSL_DISPATCH functions[] = {
+        {OSSL_FUNC_PROVIDER_TEARDOWN, (void (*)(void))teardown},
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query_keyless},
+        {0, NULL},
+    };
+    (void)handle, (void)in;
+    return lend(functions, out, context);
 }
 
 struct warren_tls_library *warren_tls_library_new(void) {
@@ -118,7 +145,8 @@ struct warren_tls_library *warren_tls_library_new(void) {
     if (library == NULL) return NULL;
     library->whole = OSSL_LIB_CTX_new();
     library->narrow = OSSL_LIB_CTX_new();
-    if (library->whole == NULL || library->narrow == NULL) goto failed;
+    library->keyless = OSSL_LIB_CTX_new();
+    if (library->whole == NULL || library->narrow == NULL || library->keyless == NULL) goto failed;
     library->source = OSSL_PROVIDER_load(library->whole, "default");
     if (library->source == NULL) goto failed;
     library->source_context = OSSL_PROVIDER_get0_provider_ctx(library->source);
@@ -131,8 +159,10 @@ struct warren_tls_library *warren_tls_library_new(void) {
     loading = library;
     if (OSSL_PROVIDER_add_builtin(library->narrow, "warren", lend_from) == 1)
         library->lender = OSSL_PROVIDER_load(library->narrow, "warren");
+    if (OSSL_PROVIDER_add_builtin(library->keyless, "warren", lend_keyless) == 1)
+        library->keyless_lender = OSSL_PROVIDER_load(library->keyless, "warren");
     loading = NULL;
-    if (library->lender != NULL) return library;
+    if (library->lender != NULL && library->keyless_lender != NULL) return library;
 failed:
     warren_tls_library_free(library);
     return NULL;
@@ -142,6 +172,8 @@ void warren_tls_library_free(struct warren_tls_library *library) {
     if (library == NULL) return;
     OSSL_PROVIDER_unload(library->lender);
     OSSL_LIB_CTX_free(library->narrow);
+    OSSL_PROVIDER_unload(library->keyless_lender);
+    OSSL_LIB_CTX_free(library->keyless);
     pthread_mutex_lock(&lock);
     for (struct warren_tls_library **at = &libraries; *at != NULL; at = &(*at)->next)
         if (*at == library) {
@@ -156,6 +188,10 @@ void warren_tls_library_free(struct warren_tls_library *library) {
 
 OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library) {
     return library->narrow;
+}
+
+OSSL_LIB_CTX *warren_tls_library_keyless(struct warren_tls_library *library) {
+    return library->keyless;
 }
 
 OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library) {

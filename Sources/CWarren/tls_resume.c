@@ -77,7 +77,7 @@ static int ticket_key(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *ciph
     if (tickets == NULL) return 0;
     if (encrypt) {
         const struct ticket_key *key = &tickets->keys[0];
-        if (RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1) return -1;
+        if (RAND_bytes_ex(context->engine->library, iv, EVP_MAX_IV_LENGTH, 0) != 1) return -1;
         memcpy(name, key->name, sizeof key->name);
         return with_key(context, key, iv, cipher, mac, 1) ? 1 : -1;
     }

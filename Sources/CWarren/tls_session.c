@@ -132,8 +132,8 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
     session->input = input;
     session->output = output;
     ERR_clear_error();
-    /* A ticket is decoded in the thread's default library context whatever the SSL_CTX says (OpenSSL before 3.2). */
-    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(session->context->engine->library);
+    /* The certificates in tickets are decoded in the thread's default context: see tls_library.c. */
+    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(session->context->engine->keyless);
     SSL_CTX_set_keylog_callback(session->context->ssl, session->logging ? warren_record_note_secret : NULL);
     int result = SSL_do_handshake(session->ssl);
     OSSL_LIB_CTX_set0_default(before);
