@@ -19,6 +19,7 @@ extension DataLoop {
         connection.pointee.tunnel.note(readiness, on: side)
         if connection.pointee.special >= 0, heldByFault(slot, connection, readiness) { return }
         switch connection.pointee.phase {
+        case .relaying where connection.pointee.isQueued: break  // Its turn comes behind those with little to move.
         case .relaying: relay(slot, connection)
         case .resetting, .stranded: break
         case .lingering: goOnLingering(slot, connection)
@@ -44,7 +45,7 @@ extension DataLoop {
             guard let moved = moveUnderConditions(slot, connection) else { return }
             progress = moved
         } else {
-            progress = connection.pointee.tunnel.move(budget: settings.turnBudget, &resources)
+            progress = connection.pointee.tunnel.move(budget: share, &resources)
         }
         // An event that moved nothing, a probe's answer or a window's news, is no activity.
         if connection.pointee.tunnel.movementMark != before { connection.pointee.lastActivity = loop.now }

@@ -84,7 +84,7 @@ extension DataLoop {
         if fault(of: connection)?.isStalling == true { return .throttled }
         // A copy is handed on between two turns, so a turn is no longer than the shadow's queue has room for.
         let isCopied = shadow(of: connection) != .none
-        let turn = isCopied ? RelayResources.scratchSize : settings.turnBudget
+        let turn = isCopied ? RelayResources.scratchSize : share
         let place = shape(of: connection)
         let (inward, outward) = (shaping.inward(place), shaping.outward(place))
         let (wantsForward, wantsBackward) = (

@@ -41,6 +41,8 @@ final class DataLoop {
     var peers = PeerTable()
     var resources: RelayResources
     var ready = ReadyList()
+    /// Bytes that one connection may move each way before it is the others' turn.
+    var share: Int
     /// Places taken or handed over and not yet used; none outlives a turn.
     var heldPlaces = 0
     /// Whether this loop stands in the queue for a place.
@@ -87,6 +89,7 @@ final class DataLoop {
     init(worker: Int, settings: LoopSettings, plumbing: WorkerPlumbing) throws(StartFault) {
         self.worker = worker
         self.settings = settings
+        share = settings.share(of: 1)
         orders = plumbing.orders
         notices = plumbing.notices
         log = plumbing.log
@@ -167,6 +170,7 @@ extension DataLoop: LoopHandler {
     }
 
     private func serveReadyList() {
+        share = settings.share(of: ready.count)
         // One round: who is queued again during it waits for the next turn.
         for _ in 0..<ready.count {
             guard let slot = ready.popFirst() else { return }

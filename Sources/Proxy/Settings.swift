@@ -59,9 +59,13 @@ public struct LoopSettings: Sendable {
     /// TLS handshakes this loop begins in a second; those beyond wait in the kernel's queue, so that no CPU is spent on
     /// them; 0 for no limit.
     public var maxHandshakesPerSecond: Int = 0
-    /// Bytes one direction moves before others get their turn. Four pipes' worth: large enough that a bulk stream alone
-    /// loses nothing to the loop's round, small enough that 100 of them still turn over in about 10 ms.
+    /// Bytes that the connections with much to move may move in one turn of the loop, each way, taken together: large enough
+    /// that a bulk stream alone loses nothing to the loop's round, small enough that a request beside many of them waits
+    /// well under a millisecond.
     public var turnBudget: Int = 1 << 20
+    /// The least of it that each of them gets, however many they are: half a pipe's worth, below which the calls for a block
+    /// begin to show beside its bytes.
+    public var leastShare: Int = 128 << 10
     /// When plain bulk leaves the copying path.
     public var splice: SplicePolicy = .auto
     /// Pipes that one loop may have lent out at once, two descriptors each.
@@ -77,4 +81,7 @@ public struct LoopSettings: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// What each of `streams` connections may move in a turn, each way, in bytes.
+    func share(of streams: Int) -> Int { max(leastShare, turnBudget / max(1, streams)) }
 }
