@@ -113,9 +113,10 @@ public struct Farewell: Sendable {
     public var bytesSpliced: UInt64
     /// Who was the first to end: "client", "target", or "warren" when neither had before we ended it.
     public var endedBy: String
-    /// How bytes travelled, client to target and back: "copy/splice", "tls/tls"; a direction that was ever spliced counts as
-    /// that. "-" when no target was reached.
-    public var path: String
+    /// How bytes travelled from the client to the target; a direction that was ever spliced counts as that.
+    public var pathForward: Half.Path
+    /// The same from the target to the client.
+    public var pathBackward: Half.Path
     /// From accept to the end.
     public var duration: Nanoseconds
     /// From accept to the target's answer; 0 when there was none.
@@ -136,17 +137,16 @@ public struct Farewell: Sendable {
         case .back?: endedBy = "target"
         case nil: endedBy = "warren"
         }
-        path =
-            connectTime == 0
-            ? "-" : "\(Self.word(for: tunnel.forward))/\(Self.word(for: tunnel.backward))"
+        pathForward = tunnel.forward.splicedBytes > 0 ? .splice : tunnel.forward.path
+        pathBackward = tunnel.backward.splicedBytes > 0 ? .splice : tunnel.backward.path
         self.duration = duration
         self.connectTime = connectTime
         self.attempts = attempts
     }
 
-    private static func word(for half: borrowing Half) -> String {
-        "\(half.splicedBytes > 0 ? Half.Path.splice : half.path)"
-    }
+    /// Both directions' paths, client to target and back: "copy/splice", "tls/tls"; "-" when no target was reached. Made when
+    /// it is asked for: every connection has a farewell, and few of them are printed.
+    public var path: String { connectTime == 0 ? "-" : "\(pathForward.name)/\(pathBackward.name)" }
 }
 
 extension Tunnel {

@@ -11,6 +11,15 @@ public struct Half: ~Copyable {
         case splice
         /// Through TLS on at least one leg.
         case tls
+
+        /// A word for logs.
+        public var name: String {
+            switch self {
+            case .copy: "copy"
+            case .splice: "splice"
+            case .tls: "tls"
+            }
+        }
     }
 
     /// Bytes on their way inside the kernel.
