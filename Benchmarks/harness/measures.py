@@ -141,7 +141,8 @@ def idle(bench, row, deployment):
         held.stop()
         raise
     refuse_failures(report["groups"][0])
-    time.sleep(1.5)
+    # Programs that give memory back do so after a while: Warren when a crowd has been gone for two seconds.
+    time.sleep(4.0)
     after = {role: resident_bytes(deployment.pids(role)) for role in deployment.hops()}
     figures = {
         "rss_mb": sum(before.values()) / 1e6,

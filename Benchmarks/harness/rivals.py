@@ -121,7 +121,7 @@ class Envoy(Peer):
         return str(found[-1]) if found else None
 
     def version(self):
-        return first_line([self.binary(), "--version"], r"/(\d+\.\d+\.\d+)")
+        return first_line([self.binary(), "--version"], r"[0-9a-f]{40}/(\d+\.\d+\.\d+)/")
 
     def words(self, path, variant):
         # Without hot restart: several run at once, each by itself. Without --concurrency it takes a worker a core.

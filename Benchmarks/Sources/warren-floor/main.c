@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,7 @@ int main(int count, char **words) {
         return 1;
     }
     splices = strcmp(words[1], "splice") == 0;
+    signal(SIGPIPE, SIG_IGN); // splice(2) has no MSG_NOSIGNAL; a client that leaves early must not end the relay.
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) limit.rlim_cur = limit.rlim_max, setrlimit(RLIMIT_NOFILE, &limit);
     target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
