@@ -104,6 +104,13 @@ public enum Socket {
         _ = warren_set_option(listener, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, 0)
     }
 
+    /// Has the kernel drop first packets of further clients (SO_ATTACH_FILTER, socket(7)), so that nobody comes into a queue
+    /// that is about to be closed. Who is in it, or on the way into it, is not concerned; who is dropped asks again a second
+    /// later, and finds whoever listens there then.
+    public static func dropNewClients(of listener: Int32) throws(Errno) {
+        try checked(warren_drop_new_clients(listener))
+    }
+
     private static func removeDeadPath(_ address: SocketAddress) throws(Errno) {
         var status = stat()
         guard lstat(address.host, &status) == 0 else {

@@ -42,7 +42,7 @@ extension DataLoop {
         acceptQueue.append(id)
     }
 
-    private func begin(_ descriptor: consuming Descriptor, _ address: SocketAddress, _ route: RouteState) {
+    func begin(_ descriptor: consuming Descriptor, _ address: SocketAddress, _ route: RouteState) {
         let number = descriptor.release()
         let slot = connections.insert(
             Connection(
@@ -131,53 +131,6 @@ extension DataLoop {
             try loop.register(bound.descriptor, Token(kind: Kind.listener, slot: id), .edge)
         } catch {
             log.error("cannot watch a listener", .text("listener", bound.name), .text("error", error.description))
-            _ = listeners.remove(id)
-        }
-    }
-
-    /// Lets a route's listeners go in two steps. Clients whose first bytes are awaited (TCP_DEFER_ACCEPT) stand in no queue
-    /// yet, and closing would reset them: so nobody is deferred from here on, and a moment later the queues are served to
-    /// their ends and closed.
-    func retireListeners(of route: UInt16) {
-        var isOpen = false
-        for id in listeners.slots() {
-            guard let listener = listeners.pointer(id), listener.pointee.route == route else { continue }
-            isOpen = true
-            if listener.pointee.path == nil { Socket.stopDeferring(listener.pointee.socket.raw) }
-            _ = loop.timers.arm(at: loop.now + .milliseconds(500), Token(kind: Kind.retireTimer, slot: id).raw)
-        }
-        if !isOpen { finishRemoval(of: route) }
-    }
-
-    func retire(_ id: SlotID) {
-        guard let route = listeners.pointer(id)?.pointee.route else { return }
-        closeListeners(of: route)
-        finishRemoval(of: route)
-    }
-
-    private func finishRemoval(of route: UInt16) {
-        routes[Int(route)]?.isRemoved = true
-        forgetIfEmpty(route)
-    }
-
-    /// Stops listening, on one route or on all. Who already stands in the kernel's queue is still served: closing would
-    /// reset him.
-    func closeListeners(of route: UInt16? = nil) {
-        for id in listeners.slots() {
-            guard let listener = listeners.pointer(id), route == nil || listener.pointee.route == route else {
-                continue
-            }
-            let state = routes[Int(listener.pointee.route)]!
-            while takePlace() {
-                guard case .connection(let descriptor, let address) = Socket.accept(from: listener.pointee.socket.raw)
-                else {
-                    heldPlaces += 1
-                    break
-                }
-                begin(descriptor, address, state)
-            }
-            if listener.pointee.backOff != .none { loop.timers.cancel(listener.pointee.backOff) }
-            if case .some(let path) = listener.pointee.path { unlink(path) }
             _ = listeners.remove(id)
         }
     }

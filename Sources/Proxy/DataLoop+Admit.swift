@@ -42,13 +42,14 @@ extension DataLoop {
             end(slot, .tls(.front, .noCertificate))
             return
         }
-        connection.pointee.peer = peers.join(facts)
+        connection.pointee.peer = peers.join(facts, slot: slot.index)
         switch route.admission.judge(facts) {
         case .allowed: enter(slot, connection)
         case .refused(let rule): refuse(slot, connection, rule: rule)
         case .undecided:
             // The handshake's deadline stays armed.
             connection.pointee.phase = .deciding
+            peers.note(connection.pointee.peer, mayWait: true)
             notices(.undecided(RouteID(number: route.id), facts))
         }
     }

@@ -6,29 +6,65 @@ import TLS
 
 /// New rules for tunnels that live already.
 extension DataLoop {
-    /// Judges every connection of a route by its new rules, each peer once; those that wait for a decision get it.
+    /// Judges every peer with connections of a route by its new rules, once. Only the connections of those are looked at who
+    /// are refused, or of whom some wait for a decision or are on notice: a deny among thousands costs what it denies.
     func judgeLiveTunnels(of route: RouteState) {
         guard route.front != nil else { return }
-        var verdicts: [Admission.Verdict?] = .init(repeating: nil, count: peers.places)
-        for slot in connections.slots() {
-            guard let connection = connections.pointer(slot), connection.pointee.route == route.id,
-                connection.pointee.phase != .lingering, let facts = peers[connection.pointee.peer]
-            else { continue }
-            let index = Int(connection.pointee.peer)
-            let isFirst = verdicts[index] == nil
-            let verdict = verdicts[index] ?? route.admission.judge(facts)
-            verdicts[index] = verdict
-            let waits = connection.pointee.phase == .deciding
-            switch verdict {
-            case .allowed: if waits { enter(slot, connection) } else { pardon(slot, connection) }
-            case .refused(let rule):
-                if waits {
-                    refuse(slot, connection, rule: rule)
-                } else {
-                    enforce(slot, connection, route, facts, rule)
-                }
-            case .undecided: if isFirst { notices(.undecided(RouteID(number: route.id), facts)) }
+        for index in 0..<Int32(peers.places) {
+            guard let facts = peers[index] else { continue }
+            switch route.admission.judge(facts) {
+            case .allowed: if peers.mayWait(index) { admitTunnels(of: index, route) }
+            case .refused(let rule): refuseTunnels(of: index, route, facts, rule)
+            case .undecided: if hasTunnel(index, route) { notices(.undecided(RouteID(number: route.id), facts)) }
             }
+        }
+    }
+
+    private func admitTunnels(of index: Int32, _ route: RouteState) {
+        // Tunnels of other routes are for those routes' rules: whether they wait stays to be looked at.
+        var mayWait = false
+        forEachTunnel(of: index) { slot, connection in
+            if connection.pointee.route != route.id {
+                mayWait = true
+            } else if connection.pointee.phase == .deciding {
+                enter(slot, connection)
+            } else {
+                pardon(slot, connection)
+            }
+        }
+        peers.note(index, mayWait: mayWait)
+    }
+
+    private func refuseTunnels(of index: Int32, _ route: RouteState, _ facts: PeerFacts, _ rule: String) {
+        forEachTunnel(of: index) { slot, connection in
+            guard connection.pointee.route == route.id else { return }
+            if connection.pointee.phase == .deciding {
+                refuse(slot, connection, rule: rule)
+            } else {
+                enforce(slot, connection, route, facts, rule)
+            }
+        }
+    }
+
+    private func hasTunnel(_ index: Int32, _ route: RouteState) -> Bool {
+        var next = peers.firstTunnel(of: index)
+        while let place = next {
+            next = peers.tunnel(after: place)
+            guard let slot = connections.slot(at: place), let connection = connections.pointer(slot) else { continue }
+            if connection.pointee.route == route.id, connection.pointee.phase != .lingering { return true }
+        }
+        return false
+    }
+
+    /// Calls `body`, which may end the connection, for each that a peer has, but for those that were told no already.
+    private func forEachTunnel(of index: Int32, _ body: (SlotID, UnsafeMutablePointer<Connection>) -> Void) {
+        var next = peers.firstTunnel(of: index)
+        while let place = next {
+            next = peers.tunnel(after: place)
+            guard let slot = connections.slot(at: place), let connection = connections.pointer(slot),
+                connection.pointee.phase != .lingering
+            else { continue }
+            body(slot, connection)
         }
     }
 
@@ -51,6 +87,7 @@ extension DataLoop {
             connection.pointee.isKept = false
             counters.count(.drained)
             counters.tally(rule, .drained)
+            peers.note(connection.pointee.peer, mayWait: true)
             say("live tunnel no longer admitted, draining", connection, route, facts, rule)
             connection.pointee.cutAt = loop.now + grace
             rearm(slot, connection)
@@ -58,6 +95,7 @@ extension DataLoop {
             pardonDeadline(slot, connection)
             guard !connection.pointee.isKept else { return }
             connection.pointee.isKept = true
+            peers.note(connection.pointee.peer, mayWait: true)
             counters.count(.kept)
             counters.tally(rule, .kept)
             say("live tunnel no longer admitted, kept", connection, route, facts, rule)

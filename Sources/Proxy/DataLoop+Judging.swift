@@ -107,6 +107,24 @@ extension DataLoop {
         return true
     }
 
+    /// Lets the circuit breaker of a route that has limits from now on count the connections that are there: they take up
+    /// what the limits are about.
+    func countIn(connectionsOf route: RouteState) {
+        for slot in connections.slots() {
+            guard let connection = connections.pointer(slot), connection.pointee.route == route.id,
+                connection.pointee.gate == .outside
+            else { continue }
+            switch connection.pointee.phase {
+            case .dialling, .handshakingBack: connection.pointee.gate = .pending
+            case .relaying, .resetting, .stranded: connection.pointee.gate = .established
+            case .handshakingFront, .deciding, .delayed, .lingering: continue
+            }
+            route.gate.countIn(
+                source: source(of: connection.pointee), isEstablished: connection.pointee.gate == .established,
+                now: loop.now)
+        }
+    }
+
     func noteEstablished(_ connection: UnsafeMutablePointer<Connection>) {
         guard connection.pointee.gate == .pending else { return }
         connection.pointee.gate = .established

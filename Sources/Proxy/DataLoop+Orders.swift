@@ -49,10 +49,12 @@ extension DataLoop {
     private func change(_ id: UInt16, _ route: Route) {
         // Also a removed one: rules go on reaching its tunnels until the last has ended.
         guard let state = routes[Int(id)] else { return }
+        let hadLimits = state.hasLimits
         do throws(TLSFault) {
             if try state.change(to: route, engine: engine, now: loop.now, random: &random) {
                 judgeLiveTunnels(of: state)
             }
+            if !hadLimits && state.hasLimits { countIn(connectionsOf: state) }
             adoptConditions(id, route.settings)
         } catch {
             notices(.refused(worker: worker, route: route.name, error))

@@ -104,7 +104,7 @@ extension DataLoop {
         _ = connection.tunnel.front.release()
         _ = connection.tunnel.back.release()
         leaveTarget(&connection, ending)
-        if connection.peer >= 0 { peers.leave(connection.peer) }
+        if connection.peer >= 0 { peers.leave(connection.peer, slot: slot.index) }
         routes[Int(connection.route)]!.live -= 1
         forgetIfEmpty(connection.route)
         if crowd.hasLeft(connections.count) { trimLater() }

@@ -46,6 +46,7 @@ extension DataLoop {
         defer { crowd.isGone(connections.count) }
         guard crowd.isSmall(connections.count) else { return }
         connections.trim()
+        peers.trim()
         resources.buffers.trim()
         engine.trim()
         Memory.trim()

@@ -80,6 +80,8 @@ final class DataLoop {
         /// A unix socket's path, which goes before the socket does: while it answers, nobody else takes the path over.
         let path: String?
         var isReadable = false
+        /// Whether the kernel drops new clients already; closing comes next.
+        var isShut = false
         /// Whether `acceptQueue` holds this listener.
         var isQueued = false
         /// Accepting waits for this timer after the kernel, or the budget of handshakes, ran out.

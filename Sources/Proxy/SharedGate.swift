@@ -40,6 +40,16 @@ final class SharedGate: Sendable {
         }
     }
 
+    /// Counts a connection that began while nothing was limited.
+    func countIn(source: UInt64, isEstablished: Bool, now: Instant) {
+        state.withLock { state in
+            state.all.countIn(isEstablished: isEstablished)
+            var own = state.sources[source] ?? ConnectGate(limits: state.sourceLimits, now: now)
+            own.countIn(isEstablished: isEstablished)
+            state.sources[source] = own
+        }
+    }
+
     /// An admitted connection was made.
     func establish(source: UInt64) {
         state.withLock { state in

@@ -92,6 +92,13 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         return address(slot.index)
     }
 
+    /// The life that is going on at an index.
+    @inlinable
+    public func slot(at index: UInt32) -> SlotID? {
+        guard Int(index) < chunkCount << 8, places[Int(index)].generation & 1 == 1 else { return nil }
+        return SlotID(index: index, generation: places[Int(index)].generation)
+    }
+
     /// Ends an element's life; the slot's next life has another generation.
     public mutating func remove(_ slot: SlotID) -> Element {
         guard let pointer = pointer(slot) else { preconditionFailure("removed a slot that is not live") }

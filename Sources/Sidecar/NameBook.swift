@@ -34,6 +34,12 @@ final class NameBook {
         return nil
     }
 
+    /// The one address of a name that is listened on, as Go's net.Listen chooses it; `nil` while none is known.
+    func listeningAddress(of name: EndpointName) -> SocketAddress? {
+        guard let addresses = addresses(of: name) else { return nil }
+        return addresses.first(where: \.isIPv4) ?? addresses.first
+    }
+
     /// Forgets every other name.
     func keep(only names: Set<EndpointName>) {
         for (name, entry) in entries where !names.contains(name) {

@@ -15,6 +15,8 @@ extension ProxyDefinition {
         let port = try config.integer("bind_port") ?? 0
         if port > 0 {
             definition.listen = try endpoint(try config.text("bind_address") ?? "127.0.0.1", port, "Config.bind_port")
+            // A managed proxy is registered without an address of its own.
+            definition.place = place("", port)
             guard let application = try config.text("local_service_address") else {
                 throw DefinitionError("Config.local_service_address is missing: where does the application listen?")
             }
@@ -44,7 +46,9 @@ extension ProxyDefinition {
         definition.meta = AgentAnswers.meta(answer["Meta"])
         let port = Int(answer["Port"]?.integer ?? 0)
         if port > 0 {
-            let address = try config.text("bind_address") ?? answer["Address"]?.string ?? ""
+            let ownAddress = answer["Address"]?.string ?? ""
+            definition.place = place(ownAddress, port)
+            let address = try config.text("bind_address") ?? ownAddress
             definition.listen = try endpoint(
                 address.isEmpty ? "0.0.0.0" : address, try config.integer("bind_port") ?? port, "Port")
             let localPort = Int(proxy["LocalServicePort"]?.integer ?? 0)
@@ -148,6 +152,10 @@ extension ProxyDefinition {
         inbound = resilience.route
         enforcement = resilience.enforcement
         try inbound.readConditions(config)
+    }
+
+    private static func place(_ address: String, _ port: Int) -> String {
+        address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
     }
 
     private static func endpoint(_ host: String, _ port: Int, _ path: String) throws(DefinitionError) -> EndpointName {

@@ -10,6 +10,9 @@ public struct ProxyDefinition: Sendable, Equatable {
     public var service: String
     /// Where mutual TLS is accepted; `nil` for a sidecar that only dials.
     public var listen: EndpointName?
+    /// Where the agent tells callers to come, "ADDRESS:PORT"; the address is empty for that of the agent's node. `nil` for
+    /// a definition that no agent gave.
+    public var place: String?
     /// The application behind it; `nil` together with `listen`.
     public var application: EndpointName?
     /// Timeouts of the public listener.

@@ -56,13 +56,13 @@ extension Sidecar {
                 name: "public", front: material, admission: admission, enforcement: definition.enforcement,
                 plan: definition.resilience.plan(targets), settings: definition.inbound)
         }
-        // The tunnels of a listener that has moved or gone are judged by the same rules as those of the present one.
-        // For its last second a listener still accepts, so it keeps the application.
-        for id in retired.keys { plane.change(id, to: route(publicRoute?.targets ?? [])) }
+        // The tunnels of a listener that has moved or gone are judged by the same rules as those of the present one, and as
+        // long as it accepts it leads to the same application.
+        for (id, retired) in retired { plane.change(id, to: route(publicRoute?.targets ?? retired.targets)) }
         guard !isDraining, let listen = definition.listen, let application = definition.application else {
             if let published = publicRoute {
                 plane.change(published.id, to: route(published.targets))
-                if !isDraining { retire(published.id) }
+                if !isDraining { retire(published) }
             }
             if !isDraining { publicRoute = nil }
             return
@@ -73,12 +73,31 @@ extension Sidecar {
             plane.change(published.id, to: route(targets ?? []))
             publicRoute?.targets = targets ?? []
         }
-        guard let targets, publicRoute?.address != listen, let opened = open(route(targets), on: listen) else { return }
-        // The new address first, then the old one goes: a moved listener is never away.
-        if let old = publicRoute { retire(old.id) }
-        publicRoute = PublishedRoute(id: opened, address: listen, targets: targets)
-        hasReportedListening = false
-        reportListening()
+        if let targets { listenPublicly(on: listen, route(targets), targets) }
+        // Also where only the place has changed that the agent tells callers.
+        if publicRoute?.address == listen { reportListening() }
+    }
+
+    /// The new address first, then the old one goes: a moved listener is never away.
+    private func listenPublicly(on listen: EndpointName, _ route: Route, _ targets: [Target]) {
+        guard publicRoute?.address != listen, let place = names.listeningAddress(of: listen) else { return }
+        if publicRoute?.place == place {
+            // Another name for the same address.
+            publicRoute?.address = listen
+            return
+        }
+        let id: RouteID
+        if let former = takeBack(place) {
+            id = former
+            plane.change(id, to: route)
+        } else if let opened = open(route, on: listen) {
+            id = opened
+        } else {
+            return
+        }
+        if let old = publicRoute { retire(old) }
+        publicRoute = PublishedRoute(id: id, address: listen, place: place, targets: targets)
+        reportedPlace = nil
         onPublicListener?()
         onPublicListener = nil
     }
@@ -90,18 +109,6 @@ extension Sidecar {
         let set = IntentionSet(
             destination: definition.service, rules: rules, trustDomain: roots.trustDomain, fallback: fallback)
         return Gate.admission(set, generation: admissionGeneration)
-    }
-
-    /// Lets a public listener go a second after its successor is there: by then callers have heard where that is.
-    private func retire(_ id: RouteID) {
-        retired[id] = plane.workerCount
-        loop.schedule(after: .seconds(1)) { [weak self] in self?.plane.remove(id) }
-    }
-
-    /// A loop has nothing left of a removed route.
-    func emptied(_ id: RouteID) {
-        guard let workers = retired[id] else { return }
-        retired[id] = workers > 1 ? workers - 1 : nil
     }
 
     /// A listener belongs to its address: an edited destination takes it over together with its clients' queue, and until
@@ -132,11 +139,9 @@ extension Sidecar {
         }
     }
 
-    /// Listens, or says why not and tries again; on one address of a name, as Go's net.Listen does.
+    /// Listens, or says why not and tries again.
     private func open(_ route: Route, on name: EndpointName) -> RouteID? {
-        guard let addresses = names.addresses(of: name),
-            let address = addresses.first(where: \.isIPv4) ?? addresses.first
-        else { return nil }
+        guard let address = names.listeningAddress(of: name) else { return nil }
         do throws(DataPlane.StartFailure) {
             let (id, bound) = try plane.add(route, on: [address])
             log.info("listening", .text("route", route.name), .text("address", bound[0].description))
@@ -152,16 +157,6 @@ extension Sidecar {
                 }
             }
             return nil
-        }
-    }
-
-    /// Tells the agent that the public listener is open, so that its check need not wait for its turn. Agents that do not
-    /// know the path answer 404, and find out by their check.
-    func reportListening() {
-        guard let proxyID, !hasReportedListening else { return }
-        hasReportedListening = true
-        agent.put("/v1/agent/connect/listening/" + PercentCoding.encodePath(proxyID)) { [weak self] result in
-            if case .failure = result { self?.hasReportedListening = false }
         }
     }
 }

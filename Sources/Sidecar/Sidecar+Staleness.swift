@@ -15,8 +15,8 @@ extension Sidecar {
         awaySince = nil
         if let awayNotice { loop.cancel(awayNotice) }
         awayNotice = nil
-        hasReportedListening = false
-        if publicRoute != nil { reportListening() }
+        reportedPlace = nil
+        reportListening()
     }
 
     func agentIsAway(_ fault: ClientFault) {

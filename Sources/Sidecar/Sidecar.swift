@@ -48,8 +48,8 @@ public final class Sidecar {
     var usableGeneration: UInt64 = 0
     var admissionGeneration: UInt64 = 0
     var publicRoute: PublishedRoute?
-    /// Removed public routes that may still have tunnels, and on how many loops.
-    var retired: [RouteID: Int] = [:]
+    /// Former public routes that accept still, or may still have tunnels.
+    var retired: [RouteID: RetiredRoute] = [:]
     var upstreams: [String: UpstreamState] = [:]
     /// What each follower of a target's instances asks for, by the follower's name.
     var targetsAsked: [String: TargetQuestion] = [:]
@@ -63,9 +63,10 @@ public final class Sidecar {
     var endedWorkers = 0
     var total = ProxyCounters()
     var reportNumber: UInt64 = 0
-    var hasReportedListening = false
     /// Whether what only the start needed has been let go of, or will be in a moment.
     var hasForgottenStart = false
+    /// The place at which the agent was last told that we listen; `nil` when it has to be told.
+    var reportedPlace: String?
     var heartbeat: ControlLoop.ActionID?
     var isDeregistering = false
     /// Called once, when the public listener is open.
@@ -76,13 +77,6 @@ public final class Sidecar {
     var onEnd: () -> Void = {}
     /// Called when there is no sense in going on, with the reason.
     let onFailure: (String) -> Void
-
-    /// The public route as it is served.
-    struct PublishedRoute {
-        var id: RouteID
-        var address: EndpointName
-        var targets: [Target]
-    }
 
     /// A local port that stands for an upstream.
     struct UpstreamListener {
@@ -191,13 +185,13 @@ public final class Sidecar {
             total = total + counters
             guard endedWorkers == plane.workerCount else { return }
             log.log(.info, "ended", total.rows.map { .number($0.name, $0.value) })
-            say(total.rules)
+            for line in ruleLines(total) { log.log(.info, "rule", line) }
             endIfDone()
         case .report(_, let worker, let counters, _, let recordProtection, let tunnels):
             let numbers: [LogField] = counters.rows.map { .number($0.name, $0.value) }
             log.answer(
                 "counters", [.number("worker", worker)] + numbers + [.text("record_protection", recordProtection)])
-            say(counters.rules)
+            for line in ruleLines(counters) { log.answer("rule", line) }
             for tunnel in tunnels { log.answer("connection", [.number("worker", worker), .text("tunnel", tunnel)]) }
         case .emptied(let route, _): emptied(route)
         case .undecided(_, let facts): authorizer?.decide(facts)
@@ -210,9 +204,9 @@ public final class Sidecar {
 
 extension Sidecar {
     /// What each rule did, a line each.
-    private func say(_ rules: [String: RuleTally]) {
-        for (rule, tally) in rules.sorted(by: { $0.key < $1.key }) {
-            log.log(.info, "rule", [.text("rule", rule)] + RuleTally.Deed.allCases.map { .number("\($0)", tally[$0]) })
+    private func ruleLines(_ counters: ProxyCounters) -> [[LogField]] {
+        counters.rules.sorted { $0.key < $1.key }.map { rule, tally in
+            [.text("rule", rule)] + RuleTally.Deed.allCases.map { .number("\($0)", tally[$0]) }
         }
     }
 

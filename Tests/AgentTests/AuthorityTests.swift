@@ -26,6 +26,62 @@ import Testing
         #expect(renewed.json["CreateIndex"] == first.json["CreateIndex"])
     }
 
+    /// A day with the shortest life that is allowed, as a sidecar lives it.
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func aFollowerAlwaysHasALeafThatHolds(seed: UInt64) throws {
+        let agent = try TestAgent(#"{"connect":{"ca_config":{"leaf_cert_ttl":"1h"}}}"#, seed: seed)
+        var leaf = try agent.ask("GET", "/v1/agent/connect/ca/leaf/web?index=1&wait=300s")
+        var received = agent.now.ticks
+        var ages: [Int64] = []
+        var ticket: Ticket?
+        for _ in 0..<(24 * 60) {
+            if ticket == nil { ticket = try agent.park("/v1/agent/connect/ca/leaf/web?index=\(leaf.index)&wait=300s") }
+            agent.advance(.seconds(60))
+            if let answer = agent.answer(try #require(ticket)) {
+                ticket = nil
+                if answer.index > leaf.index {
+                    #expect(answer.json["SerialNumber"] != leaf.json["SerialNumber"])
+                    ages.append((agent.now.ticks - received) / 60_000_000_000)
+                    received = agent.now.ticks
+                }
+                leaf = answer
+            }
+            // RFC 3339 texts in UTC compare as the moments do.
+            let now = Validity.text(agent.now.wall / 1_000_000_000)
+            #expect((leaf.json["ValidAfter"]?.string ?? "~") <= now && now < (leaf.json["ValidBefore"]?.string ?? ""))
+        }
+        // From 60 to 90 per cent of an hour, not always the same.
+        #expect((26...40).contains(ages.count) && ages.allSatisfy { (35...55).contains($0) }, "\(ages)")
+        #expect(Set(ages).count > 3)
+    }
+
+    @Test func aShorterLifeReissuesTheLeavesThatWouldLiveLonger() throws {
+        let agent = try TestAgent()
+        let old = try agent.ask("GET", "/v1/agent/connect/ca/leaf/web")
+        let root = try agent.ask("GET", "/v1/agent/connect/ca/roots").json["ActiveRootID"]
+        func set(_ lifetime: String) throws {
+            let wish = #"{"Provider":"consul","Config":{"LeafCertTTL":"\#(lifetime)"}}"#
+            #expect(try agent.ask("PUT", "/v1/connect/ca/configuration", wish).status == 200)
+        }
+        let follower = try agent.park("/v1/agent/connect/ca/leaf/web?index=\(old.index)&wait=10m")
+        try set("73h")
+        agent.advance(.seconds(2))
+        #expect(agent.answer(follower) == nil, "a longer life waits for the next renewal")
+        try set("2h")
+        agent.advance(.seconds(2))
+        let new = try #require(agent.answer(follower))
+        #expect(new.index > old.index && new.json["SerialNumber"] != old.json["SerialNumber"])
+        let last = Validity.text(agent.now.wall / 1_000_000_000 + 2 * 3600)
+        #expect((new.json["ValidBefore"]?.string ?? "~") <= last)
+        #expect(try agent.ask("GET", "/v1/agent/connect/ca/roots").json["ActiveRootID"] == root)
+        // One that ends earlier anyway stays.
+        agent.advance(.seconds(30 * 60))
+        let next = try agent.park("/v1/agent/connect/ca/leaf/web?index=\(new.index)&wait=10m")
+        try set("100m")
+        agent.advance(.seconds(2))
+        #expect(agent.answer(next) == nil)
+    }
+
     @Test func aLeafNobodyAsksForIsForgotten() throws {
         let agent = try TestAgent()
         try agent.ask("GET", "/v1/agent/connect/ca/leaf/web")

@@ -76,6 +76,27 @@ import Testing
         #expect(upstreams?[1]?["Datacenter"] == "dc3" && upstreams?[1]?["LocalBindPort"] == 9292)
     }
 
+    @Test func anUpstreamsSettingsStandBesideItOrInAMapOfTheirOwn() throws {
+        let agent = try TestAgent(
+            #"{"connect":{"proxy":{"allow_managed_api_registration":true}}}"#,
+            Self.managed.replacing(
+                #""local_bind_port":9191}"#,
+                with: #""local_bind_port":9191,"connect_timeout_ms":7,"max":1,"config":{"connect_timeout_ms":9,"#
+                    + #""limits":{"max_connections":2}}}"#))
+        let upstream = try agent.ask("GET", "/v1/agent/service/web-proxy").json["Proxy"]?["Upstreams"]?[0]
+        #expect(
+            upstream?["Config"] == ["connect_timeout_ms": 9, "limits": ["max_connections": 2], "max": 1],
+            "\(upstream?.text() ?? "none")")
+        // 1.2's own path shows what was written.
+        let config = try agent.ask("GET", "/v1/agent/connect/proxy/web-proxy").json["Config"]?["upstreams"]?[0]
+        #expect(config?["config"]?["limits"] == ["max_connections": 2])
+        let answer = try agent.ask(
+            "PUT", "/v1/agent/service/register",
+            #"{"Name":"x","Port":80,"Connect":{"Proxy":{"Config":{"upstreams":[{"destination_name":"db","local_bind_port":1,"config":3}]}}}}"#
+        )
+        #expect(answer.status == 400 && answer.text.contains(".config"), "\(answer.text)")
+    }
+
     @Test func theListenerIsSeenAtOnce() throws {
         let agent = try TestAgent(Self.managed)
         #expect(try agent.ask("GET", "/v1/health/connect/web?passing").json == [])

@@ -90,6 +90,33 @@ struct SocketTests {
         #expect(try Socket.localAddress(of: second.raw) == shared)
     }
 
+    @Test("a listener that takes nobody new in serves those who have come, and its neighbour gets who asks again")
+    func dropsNewClients() throws {
+        let old = try Socket.listen(on: Self.loopback, .init(sharing: .joins))
+        let address = try Socket.localAddress(of: old.raw)
+        let early = try Socket.connect(to: address)
+        try #require(awaitEvents(early.raw, Int32(POLLOUT)))
+        try Socket.dropNewClients(of: old.raw)
+        let late = try Socket.connect(to: address)
+        guard case .connection(let accepted, _) = Socket.accept(from: old.raw) else {
+            Issue.record("who stands in the queue is not served")
+            return
+        }
+        // What has been accepted carries bytes as ever.
+        #expect("hi".utf8CString.withUnsafeBytes { Bytes.send(early.raw, $0) } == .bytes(3))
+        #expect(awaitEvents(accepted.raw, Int32(POLLIN)))
+        guard case .wouldBlock = Socket.accept(from: old.raw) else {
+            Issue.record("somebody new was taken in")
+            return
+        }
+        let any = SocketAddress(ipv4: (0, 0, 0, 0), port: address.port)
+        let new = try Socket.listen(on: any, .init(sharing: .joins))
+        _ = consume old
+        // The kernel sends the first packet again after a second.
+        #expect(awaitEvents(new.raw, Int32(POLLIN)))
+        #expect(awaitEvents(late.raw, Int32(POLLOUT)) && Socket.pendingError(late.raw) == nil)
+    }
+
     @Test("a unix path is taken over when its owner is dead, and refused while he lives")
     func unixPaths() throws {
         let scratch = try Scratch()

@@ -25,6 +25,21 @@ struct SharedGateTests {
         #expect(gate.admit(source: 1, now: 0) == nil)
     }
 
+    @Test("counts those who were there before there was a limit")
+    func countedIn() {
+        let gate = SharedGate(plan(ConnectLimits(), ConnectLimits()), now: 0)
+        gate.change(to: plan(ConnectLimits(connections: 2), ConnectLimits(pending: 1)), now: 0)
+        gate.countIn(source: 1, isEstablished: true, now: 0)
+        gate.countIn(source: 1, isEstablished: false, now: 0)
+        #expect(gate.admit(source: 2, now: 0) == .connections)
+        gate.leave(source: 1, wasEstablished: true)
+        #expect(gate.admit(source: 1, now: 0) == .sourcePending)
+        gate.establish(source: 1)
+        #expect(gate.admit(source: 1, now: 0) == nil)
+        gate.leave(source: 1, wasEstablished: false)
+        gate.leave(source: 1, wasEstablished: true)
+    }
+
     @Test("limits what is being made, and how often")
     func pendingAndRate() {
         let gate = SharedGate(

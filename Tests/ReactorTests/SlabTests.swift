@@ -24,6 +24,7 @@ struct SlabTests {
         #expect(slab.count == living.count && slab.capacity >= slab.count && slab.capacity % 256 == 0)
         for (slot, entry) in living {
             #expect(slab.pointer(slot)?.pointee == entry.value, "seed \(seed)")
+            #expect(slab.slot(at: slot.index) == slot, "seed \(seed)")
             #expect(UInt(bitPattern: slab.pointer(slot)) == entry.address, "seed \(seed): an element moved")
         }
         for slot in dead { #expect(slab.pointer(slot) == nil, "seed \(seed): a dead slot answers") }
@@ -39,6 +40,8 @@ struct SlabTests {
         #expect(slab.pointer(SlotID(index: slot.index + 1, generation: 0)) == nil)
         #expect(slab.pointer(SlotID(index: 1 << 27, generation: 1)) == nil)
         #expect(slab.pointer(slot)?.pointee == 1)
+        #expect(slab.slot(at: slot.index) == slot)
+        #expect(slab.slot(at: slot.index + 1) == nil && slab.slot(at: 1 << 27) == nil)
     }
 
     @Test("ends every life once")

@@ -1,7 +1,6 @@
 """kill -9 and a restart under load: no request fails, no sidecar is started again, and everything told to the agent is back."""
 
 import signal
-import threading
 import time
 
 import agents
@@ -31,26 +30,25 @@ def run():
 
             # A node's check concerns every instance on it.
             agents.answers(local)
-            load = Load(local)
-            for round in range(3):
-                time.sleep(0.3)
-                agent.signal(signal.SIGKILL)
-                agent.ends()
-                time.sleep(0.2)
-                assert all(agents.is_alive(pid) for pid in pids.values())
-                agent.start()
-                assert agent.sidecar_pids() == pids, f"adopted, not started: {agent.text()}"
-                assert highest_index(agent) >= index, "an index that clients have seen is not used again"
-                index = highest_index(agent)
-            assert agent.get("/v1/agent/services") == services
-            assert agent.check("api-ttl")["Status"] == "passing" and agent.check("api-ttl")["Output"] == "well"
-            assert agent.check("node-ttl")["Status"] == "passing"
-            assert agent.get(f"/v1/connect/intentions/{rule}")["Action"] == "deny"
-            after = agent.get("/v1/connect/ca/roots")
-            assert after["ActiveRootID"] == roots["ActiveRootID"] and after["TrustDomain"] == roots["TrustDomain"]
-            assert agent.get("/v1/agent/self")["Config"]["NodeID"] == node
-            load.stop()
-            assert not load.faults and load.count > 100, (load.count, len(load.faults), load.faults[:3])
+            with agents.Load(local) as load:
+                for round in range(3):
+                    time.sleep(0.3)
+                    agent.signal(signal.SIGKILL)
+                    agent.ends()
+                    time.sleep(0.2)
+                    assert all(agents.is_alive(pid) for pid in pids.values())
+                    agent.start()
+                    assert agent.sidecar_pids() == pids, f"adopted, not started: {agent.text()}"
+                    assert highest_index(agent) >= index, "an index that clients have seen is not used again"
+                    index = highest_index(agent)
+                assert agent.get("/v1/agent/services") == services
+                assert agent.check("api-ttl")["Status"] == "passing" and agent.check("api-ttl")["Output"] == "well"
+                assert agent.check("node-ttl")["Status"] == "passing"
+                assert agent.get(f"/v1/connect/intentions/{rule}")["Action"] == "deny"
+                after = agent.get("/v1/connect/ca/roots")
+                assert after["ActiveRootID"] == roots["ActiveRootID"] and after["TrustDomain"] == roots["TrustDomain"]
+                assert agent.get("/v1/agent/self")["Config"]["NodeID"] == node
+            load.is_faultless(100)
 
             # The adopted sidecars hear of changes as before.
             agent.put("/v1/connect/intentions", {
@@ -74,26 +72,3 @@ def highest_index(agent):
     one = int(headers["X-Consul-Index"])
     _, _, headers = agent.ask("GET", "/v1/catalog/services")
     return max(one, int(headers["X-Consul-Index"]))
-
-
-class Load:
-    """Requests one after the other through the tunnel, each on a connection of its own."""
-
-    def __init__(self, port):
-        self.port, self.count, self.faults, self.going = port, 0, [], True
-        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(4)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self):
-        while self.going:
-            try:
-                assert agents.fetch(self.port) == "hello, world!\n"
-                self.count += 1
-            except Exception as fault:  # noqa: BLE001: any failure is the finding
-                self.faults.append(repr(fault))
-
-    def stop(self):
-        self.going = False
-        for thread in self.threads:
-            thread.join(10)

@@ -1,7 +1,5 @@
 """While wrk runs through the mesh the root is replaced, leaves run out, the agent is killed, files are reloaded: all is served."""
 
-import re
-import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +11,6 @@ SECONDS = 12
 
 
 def run():
-    wrk = shutil.which("wrk")
     with folder() as path, agents.Hello() as hello:
         local, other, port = free_port(), free_port(), free_port()
         # Leaves of the shortest life that is allowed are not needed to see one replaced: a new root replaces each at once.
@@ -22,16 +19,12 @@ def run():
         with agents.Agent(path, files, data=path + "/data") as agent:
             assert agents.answers(local) == "hello, world!\n"
             pids = agent.sidecar_pids()
-            load = subprocess.Popen(
-                [wrk, "-t1", "-c8", f"-d{SECONDS}s", f"http://127.0.0.1:{local}/"], stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) if wrk else None
-            fresh = Fresh(local)
-            try:
+            with agents.Load(local, threads=1, pause=0.01) as load, agents.Wrk(local, SECONDS) as wrk:
                 time.sleep(0.5)
-                for number in range(2):
+                for _ in range(2):
                     rotate(agent)
                 agent.write("caller.json", agents.service("caller", port, [("target", local), ("target", other)]))
-                assert agent.ask("PUT", "/v1/agent/reload")[0] == 200
+                agent.reload()
                 assert agents.answers(other) == "hello, world!\n"
                 agent.signal(signal.SIGKILL)
                 agent.ends()
@@ -39,18 +32,12 @@ def run():
                 agent.start()
                 rotate(agent)
                 agent.write("caller.json", agents.service("caller", port, [("target", local)]))
-                assert agent.ask("PUT", "/v1/agent/reload")[0] == 200
+                agent.reload()
                 agents.fails(other)
                 assert agent.sidecar_pids() == pids, "no sidecar was started again"
-                said = load.communicate(timeout=SECONDS + 20)[0] if load else ""
-            finally:
-                fresh.stop()
-                if load and load.poll() is None:
-                    load.kill()
-            assert not fresh.faults and fresh.count > 50, (fresh.count, fresh.faults[:3])
-            assert "Socket errors" not in said and "Non-2xx" not in said, said
-            kept = re.search(r"(\d+) requests in", said).group(1) if load else "no wrk here: 0"
-            print(f"{kept} requests on kept connections and {fresh.count} on new ones, none failed")
+                kept = wrk.requests()
+            load.is_faultless(50)
+            print(f"{kept} requests on kept connections and {load.count} on new ones, none failed")
 
 
 def rotate(agent):
@@ -74,26 +61,3 @@ def new_key():
 
 def leaves(agent, sidecar):
     return len([line for line in agent.logs(sidecar) if "leaf certificate received" in line])
-
-
-class Fresh:
-    """Requests one after the other, each on a connection of its own, as fast as ten in a tenth of a second."""
-
-    def __init__(self, port):
-        import threading
-        self.port, self.count, self.faults, self.going = port, 0, [], True
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        while self.going:
-            try:
-                assert agents.fetch(self.port) == "hello, world!\n"
-                self.count += 1
-            except Exception as fault:  # noqa: BLE001: any failure is the finding
-                self.faults.append(repr(fault))
-            time.sleep(0.01)
-
-    def stop(self):
-        self.going = False
-        self.thread.join(10)

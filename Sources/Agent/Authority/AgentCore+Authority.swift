@@ -127,6 +127,7 @@ extension AgentCore {
         if settings.sorted() == authority.settings.sorted() { return }
         let isNewKey = !keyText.isEmpty && settings["PrivateKey"] != authority.settings["PrivateKey"]
         let isNewRoot = isNewKey || (settings["RootCert"] != authority.settings["RootCert"] && !keyText.isEmpty)
+        let lifetime = authority.leafLifetime
         authority.settings = settings
         index += 1
         authority.modifyIndex = index
@@ -140,7 +141,13 @@ extension AgentCore {
         }
         self.authority = authority
         persistAuthority()
-        if isNewRoot { reissueLeaves(now: now) }
+        if isNewRoot {
+            reissueLeaves(Array(leaves.keys), now: now)
+        } else if authority.leafLifetime < lifetime {
+            // Who wants shorter lives wants them of the leaves that are out, too.
+            let last = now.wall / 1_000_000_000 + authority.leafLifetime.nanoseconds / 1_000_000_000
+            reissueLeaves(leaves.values.filter { $0.validity.notAfter > last }.map(\.service), now: now)
+        }
     }
 
     static let hidden = "hidden"
@@ -170,12 +177,12 @@ extension AgentCore {
         log(.info, "agent.server.connect: CA rotated to new root under provider: provider=consul")
     }
 
-    /// After a rotation every leaf in use is issued anew, spread over the time the rate limit asks for. The old ones are
-    /// good meanwhile, since their root stays on the list.
-    private func reissueLeaves(now: Now) {
+    /// After a rotation every leaf in use is issued anew, and after its life was made shorter each that would live longer,
+    /// spread over the time the rate limit asks for. The old ones are good meanwhile, since their root stays on the list.
+    private func reissueLeaves(_ services: [String], now: Now) {
         let rate = authority?.signaturesPerSecond ?? 0
-        let spread: Duration = rate > 0 ? .nanoseconds(Int64(Double(leaves.count) / rate * 1e9)) : .zero
-        for service in leaves.keys.sorted() {
+        let spread: Duration = rate > 0 ? .nanoseconds(Int64(Double(services.count) / rate * 1e9)) : .zero
+        for service in services.sorted() {
             deadlines.set(.leaf(service), at: now.advanced(by: chance.jitter(below: spread)).ticks)
         }
     }

@@ -66,6 +66,8 @@ package final class AgentCore {
         case output(String)
         /// A service whose check has been critical for too long.
         case reap(String)
+        /// A proxy has moved, and its sidecar did not say in time that it listens at the new place.
+        case moved(String)
         /// The catalog's view of this node is compared with the agent's.
         case sync
         /// A leaf certificate is issued anew, or for the first time after the rate limit let it wait.
@@ -127,6 +129,7 @@ package final class AgentCore {
             case .ttl(let id): expireTTL(id, now: now)
             case .output(let id): publishCheck(id)
             case .reap(let id): reap(id, now: now)
+            case .moved(let id): movingIsOver(id)
             case .sync: synchronise(now: now)
             case .leaf(let service): renewLeaf(service, now: now)
             case .roots: pruneRoots(now: now)

@@ -32,7 +32,8 @@ enum Sidecars {
         return .answer(.json(.object(value), headers: [HeaderField("X-Consul-Contenthash", hash)]))
     }
 
-    /// Ours: a sidecar says that its public listener is open, so that its check passes at once.
+    /// Ours: a sidecar says that its public listener is open, so that its check passes at once. `?at=HOST:PORT` says as which
+    /// of the places it was registered with; without, as the present one.
     @Sendable static func listening(_ core: AgentCore, _ call: Call) throws(Refusal) -> Reply {
         let permit = try core.permit(call)
         guard let service = core.local.services[call.rest], service.definition.kind == .connectProxy else {
@@ -42,7 +43,7 @@ enum Sidecars {
         guard permit.allows(.proxyReport(proxy: call.rest, service: target)) else {
             throw .permissionDenied
         }
-        core.sidecarIsListening(call.rest, now: call.now)
+        core.sidecarIsListening(call.rest, at: call.target["at"], now: call.now)
         return .answer(.empty)
     }
 }

@@ -8,6 +8,8 @@ extension AgentCore {
     /// The result of one run of a check that `startCheck` began.
     package func checkResult(id: String, generation: UInt64, status: CheckStatus, output: String, now: Now) {
         guard var check = local.checks[id], check.generation == generation else { return }
+        // Of a new place that nobody is shown yet: the old one, which is shown, has not failed.
+        if status == .critical, check.type == .tcp, local.moving.contains(check.definition.serviceID) { return }
         // Thresholds: so many good runs in a row before passing, so many bad ones before critical.
         if status == .critical {
             check.failures += 1

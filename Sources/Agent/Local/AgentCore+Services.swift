@@ -105,7 +105,7 @@ extension AgentCore {
         let derived = Set(registration.items.dropFirst().map(\.service.definition.id))
         for id in local.children[main.service.definition.id] ?? [] where !derived.contains(id) { removeService(id) }
         for item in registration.items {
-            put(item.service)
+            put(item.service, now: now)
             let id = item.service.definition.id
             if replacesChecks {
                 let kept = others.union(item.checks.map(\.id))
@@ -120,7 +120,7 @@ extension AgentCore {
         if main.service.source == .api { persist(main.service, checks: main.checks, registration: registration) }
     }
 
-    private func put(_ service: LocalService) {
+    private func put(_ service: LocalService, now: Now) {
         let id = service.definition.id
         if let parent = service.parent { local.children[parent, default: []].insert(id) }
         if let old = local.services.updateValue(service, forKey: id), old.definition == service.definition,
@@ -130,10 +130,7 @@ extension AgentCore {
         }
         noteNames(of: service.definition)
         touched.insert(.localService(id))
-        commit { catalog, index in
-            catalog.put(ServiceRecord(node: configuration.nodeName, definition: service.definition), index: index)
-        }
-        log(.info, "agent: Synced service: service=\(id)")
+        if !staysShown(insteadOf: service.definition, now: now) { show(service.definition) }
     }
 
     /// Removes a service, its checks, and what was derived from it.
@@ -142,6 +139,8 @@ extension AgentCore {
         for child in local.children[id] ?? [] { removeService(child) }
         for (check, _) in local.checks(of: id) { removeCheck(check) }
         local.services[id] = nil
+        local.listening[id] = nil
+        hasMoved(id)
         if let parent = service.parent {
             local.children[parent]?.remove(id)
             if local.children[parent]?.isEmpty == true { local.children[parent] = nil }

@@ -40,12 +40,4 @@ extension AgentCore {
         emit(.stopSidecar(id: id))
         emit(.persist(.sidecar(id: id, nil)))
     }
-
-    /// A sidecar says that its public listener is open: its check passes at once instead of after its first turn, so
-    /// that the first connection needs no luck.
-    func sidecarIsListening(_ id: String, now: Now) {
-        for (check, known) in local.checks(of: id) where known.type == .tcp {
-            setStatus(check, .passing, "TCP connect \(known.definition.tcp): Success", now: now)
-        }
-    }
 }

@@ -121,6 +121,7 @@ extension AgentCore {
                 definition.tags = shown
                 local.services[id]?.definition.tags = shown
             }
+            if local.moving.contains(id) { continue }
             commit { catalog, index in
                 catalog.put(ServiceRecord(node: configuration.nodeName, definition: definition), index: index)
             }

@@ -63,6 +63,10 @@ struct LocalState: Sendable {
     var remoteAliases: Set<String> = []
     /// The sidecars the agent runs, by proxy id.
     var sidecars: [String: SidecarSpec] = [:]
+    /// Where each sidecar reported last that it listens, by proxy id.
+    var listening: [String: String] = [:]
+    /// Proxies that callers are still shown at the place before, until their sidecars listen at the new one.
+    var moving: Set<String> = []
     /// Ports given to managed proxies, kept for their next registration.
     var proxyPorts: [String: Int] = [:]
     var generation: UInt64 = 0

@@ -47,9 +47,14 @@ enum ManagedSettings {
         upstream.localBindAddress = try text(object, "local_bind_address", path)
         let known = Set([
             "destination_name", "local_bind_port", "destination_type", "destination_namespace",
-            "destination_datacenter", "datacenter", "local_bind_address",
+            "destination_datacenter", "datacenter", "local_bind_address", "config",
         ])
+        // Settings stand beside the destination, or in a map of their own, which wins.
         upstream.config = Object(object.members.filter { !known.contains($0.key) })
+        if let own = object["config"], own != .null {
+            guard let map = own.object else { throw problem(path + ".config", "want an object, have \(own.kind)") }
+            for member in map.members { upstream.config[member.key] = member.value }
+        }
         return upstream
     }
 

@@ -36,6 +36,8 @@ int warren_socket(int family, int type);
 int warren_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
 int warren_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length);
 int warren_listen(int descriptor, int backlog);
+/* SO_ATTACH_FILTER, which Swift cannot fill in: packets with SYN that reach this listener are dropped. */
+int warren_drop_new_clients(int listener);
 int warren_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length);
 int warren_shutdown_write(int descriptor);
 int warren_socket_error(int descriptor);

@@ -59,6 +59,11 @@ public struct ConnectGate: Sendable {
         return nil
     }
 
+    /// Counts a connection that began while nothing was limited; its rate is not asked for.
+    public mutating func countIn(isEstablished: Bool) {
+        if isEstablished { established += 1 } else { pending += 1 }
+    }
+
     /// Notes that an admitted connection was made.
     public mutating func establish() {
         precondition(pending > 0, "a connection was made that was not admitted")

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import time
 
 from support import DEADLINE, ROOT, binary, free_port, until
+from support import folder as temporary_folder
 
 CONFIGURATIONS = ROOT / "Tests" / "Scenarios" / "agents" / "configuration"
 
@@ -147,6 +149,10 @@ class Agent:
         assert status == 200, f"{method} {path}: {status} {text}"
         return json.loads(text) if text.strip() else None
 
+    def reload(self):
+        status, text, _ = self.ask("PUT", "/v1/agent/reload")
+        assert status == 200, f"reload: {status} {text}"
+
     def check(self, identifier):
         return self.get("/v1/agent/checks").get(identifier, {})
 
@@ -169,6 +175,17 @@ class Agent:
                 pids[found.group(1)] = int(found.group(2))
         return pids
 
+    def report(self, sidecar):
+        """SIGUSR1's answer: the lines that a sidecar writes from its state on."""
+        begin = len(self.logs(sidecar))
+        os.kill(self.sidecar_pids()[sidecar], signal.SIGUSR1)
+
+        def answered():
+            lines = self.logs(sidecar)[begin:]
+            return any(": counters: " in line for line in lines) and lines
+        lines = until(answered, f"{sidecar} reports")
+        return lines[next(place for place, line in enumerate(lines) if ": state: " in line):]
+
     def noted_sidecars(self):
         if not self.data:
             return []
@@ -190,11 +207,33 @@ def is_alive(pid):
         return False
 
 
-def service(name, port, upstreams=(), **more):
-    """A service file as people write it, with a managed sidecar."""
-    proxy = {"config": {"upstreams": [
-        {"destination_name": destination, "local_bind_port": local} for destination, local in upstreams]}}
-    return {"service": {"name": name, "port": port, "connect": {"proxy": proxy if upstreams else {}}, **more}}
+def service(name, port, upstreams=(), inbound=None, command=None, **more):
+    """A service file as people write it, with a managed sidecar. An upstream is (destination, local port) or the same with
+    settings of its own; `inbound` holds settings of the public listener."""
+    proxy = {"command": command} if command else {}
+    config = dict(inbound or {})
+    if upstreams:
+        config["upstreams"] = [
+            {"destination_name": destination, "local_bind_port": local, **(settings[0] if settings else {})}
+            for destination, local, *settings in upstreams]
+    if config:
+        proxy["config"] = config
+    return {"service": {"name": name, "port": port, "connect": {"proxy": proxy}, **more}}
+
+
+@contextlib.contextmanager
+def mesh(port, *words, keeps=False):
+    """A caller whose local port, which is given, stands for a target at `port` through two managed sidecars. With `keeps` the
+    agent has a data folder, so that it can be killed and started again."""
+    local = free_port()
+    with temporary_folder() as path:
+        # Sidecars of another account's services look in here too.
+        os.chmod(path, 0o755)
+        files = {"caller.json": service("caller", free_port(), [("target", local)]), "target.json": service("target", port)}
+        with Agent(path, files, *words, data=path + "/data" if keeps else None) as agent:
+            until(lambda: [line for line in agent.logs("caller-proxy")
+                           if "instances=target-proxy" in line.replace('"', "")], "the caller knows where to go")
+            yield agent, local
 
 
 class Hello:
@@ -273,6 +312,86 @@ def fails(port, seconds=DEADLINE):
 
 def answers(port, seconds=DEADLINE):
     return until(lambda: fetched(port), f"127.0.0.1:{port} answers", seconds)
+
+
+class Load:
+    """Requests through a local port, each on a connection of its own, from so many threads as long as the with-block runs.
+    `faults` holds what failed."""
+
+    def __init__(self, port, threads=4, pause=0.0, wanted=("hello, world!\n",)):
+        self.port, self.pause, self.wanted = port, pause, wanted
+        self.count, self.last, self.faults, self.going = 0, None, [], True
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.going = False
+        for thread in self.threads:
+            thread.join(10)
+
+    def _run(self):
+        while self.going:
+            try:
+                answer = fetch(self.port)
+                assert answer in self.wanted, answer
+                self.last = answer
+                self.count += 1
+            except Exception as fault:  # noqa: BLE001: any failure is the finding
+                self.faults.append(f"{time.time():.3f} {fault!r}")
+            time.sleep(self.pause)
+
+    def is_faultless(self, least):
+        assert not self.faults, f"{len(self.faults)} of {self.count + len(self.faults)} failed: {self.faults[:3]}"
+        assert self.count >= least, f"only {self.count} requests"
+
+
+class Wrk:
+    """wrk on kept connections for some seconds, where it is installed."""
+
+    def __init__(self, port, seconds):
+        self.seconds = seconds
+        wrk = shutil.which("wrk")
+        self.process = subprocess.Popen(
+            [wrk, "-t1", "-c8", f"-d{seconds}s", f"http://127.0.0.1:{port}/"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) if wrk else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def requests(self):
+        """How many were made once it has ended, none of which failed."""
+        if not self.process:
+            return 0
+        said = self.process.communicate(timeout=self.seconds + 20)[0]
+        assert "Socket errors" not in said and "Non-2xx" not in said, said
+        return int(re.search(r"(\d+) requests in", said).group(1))
+
+
+def listens(port, host="127.0.0.1"):
+    with socket.socket() as end:
+        end.settimeout(1)
+        return end.connect_ex((host, port)) == 0
+
+
+def is_free(port):
+    """Whether nobody has this port, on whatever address."""
+    with socket.socket() as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            end.bind(("0.0.0.0", port))
+            end.listen()
+        except OSError:
+            return False
+        return True
 
 
 def in_a_network_of_its_own():

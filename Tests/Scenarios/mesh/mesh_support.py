@@ -1,4 +1,4 @@
-"""What the scenarios of protocols share: one caller, one target, and the local port that stands for it."""
+"""What the scenarios of protocols share: a mesh of one caller and one target, and real clients and servers."""
 
 import contextlib
 import glob
@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 
-import agents
-from support import DEADLINE, ROOT, folder, free_port, until
+from agents import listens, mesh  # noqa: F401: for the scenarios beside
+from support import DEADLINE, ROOT, until
 
 SKIPPED = 77
 
@@ -39,20 +39,6 @@ def skip(reason):
 
 
 @contextlib.contextmanager
-def mesh(port, wait=True):
-    """A caller whose local port, which is given, stands for a target at `port` through two sidecars."""
-    local = free_port()
-    with folder() as path:
-        os.chmod(path, 0o755)
-        files = {"caller.json": agents.service("caller", free_port(), [("target", local)]),
-                 "target.json": agents.service("target", port)}
-        with agents.Agent(path, files) as agent:
-            until(lambda: [line for line in agent.logs("caller-proxy") if "instances=target-proxy" in line.replace('"', "")],
-                  "the caller knows where to go")
-            yield agent, local
-
-
-@contextlib.contextmanager
 def running(*words, ready=None, **options):
     """A program that runs until the block ends; `ready` says when it can be used."""
     process = subprocess.Popen(
@@ -79,10 +65,3 @@ def output(*words, **options):
     text = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0, f"{words[0]}: status {done.returncode}: {text}{done.stderr.decode('utf-8', 'replace')}"
     return text
-
-
-def listens(port):
-    import socket
-    with socket.socket() as end:
-        end.settimeout(1)
-        return end.connect_ex(("127.0.0.1", port)) == 0
