@@ -54,6 +54,7 @@ extension DataLoop {
                 judgeLiveTunnels(of: state)
             }
             adoptConditions(id, route.settings)
+            beginRebalancing(state)
         } catch {
             notices(.refused(worker: worker, route: route.name, error))
         }
