@@ -10,6 +10,14 @@ final class ClusterState {
     private var slowStart: SlowStart?
     /// How long connecting to its targets takes; only kept where connects are hedged.
     private(set) var connectTimes = ConnectTimes()
+    /// Whether instances joined since this was last asked.
+    private var hasGrown = false
+    /// Connections are not moved to instances that joined before this moment: a slow start comes first.
+    private(set) var movesFrom: Instant = 0
+    /// How many connections there were when instances joined.
+    private var totalAtGrowth = 0
+    /// When the next connection may be moved.
+    var nextMove: Instant = 0
     /// Not in the route's plan any more; kept while connections live on it.
     var isRemoved = false
 
@@ -59,6 +67,17 @@ final class ClusterState {
         picker.report(targets.states[slot].target.key, outcome, now: now, random: &random)
     }
 
+    /// Whether instances joined since this was last asked.
+    func takeGrowth() -> Bool {
+        defer { hasGrown = false }
+        return hasGrown
+    }
+
+    /// Whether the target in `slot` clearly has more than its share of the cluster's connections.
+    func hasSurplus(_ slot: Int) -> Bool {
+        picker.hasSurplus(targets.states[slot].target.key, of: totalAtGrowth)
+    }
+
     /// Some target has answered connect(2) after so long, or had not yet when it was left.
     func noteConnect(after time: Nanoseconds) { connectTimes.note(time) }
 
@@ -85,6 +104,14 @@ final class ClusterState {
             || slowStart != cluster.slowStart
         {
             slowStart = cluster.slowStart
+            let known = picker.pool
+            if known.weighted > 0,
+                cluster.pool.instances.contains(where: { $0.weight > 0 && known.place(of: $0.key) == nil })
+            {
+                hasGrown = true
+                totalAtGrowth = picker.openTotal
+                movesFrom = now + (slowStart?.window ?? 0)
+            }
             picker.adopt(
                 cluster.pool, policy: cluster.outlier, slowStart: cluster.slowStart, now: now, random: &random)
         }

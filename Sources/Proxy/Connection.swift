@@ -59,7 +59,7 @@ struct Connection: ~Copyable {
     var phase = Phase.dialling
     /// Whether the loop's ready list holds this connection.
     var isQueued = false
-    /// Three facts in one byte, since half a kilobyte is what a connection may have.
+    /// Four facts in one byte, since half a kilobyte is what a connection may have.
     var marks: UInt8 = 0
     /// Whether the half-close deadline has taken the idle deadline's place.
     var isHalfClosed: Bool {
@@ -75,6 +75,11 @@ struct Connection: ~Copyable {
     var isBackHedge: Bool {
         get { marks & 4 != 0 }
         set { marks = newValue ? marks | 4 : marks & ~4 }
+    }
+    /// Whether its target may have more than its share since others have joined.
+    var isSurplus: Bool {
+        get { marks & 8 != 0 }
+        set { marks = newValue ? marks | 8 : marks & ~8 }
     }
     /// Whether the route's circuit breaker counts this connection, and as what.
     var gate = GateState.outside

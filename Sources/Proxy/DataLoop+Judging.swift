@@ -90,7 +90,7 @@ extension DataLoop {
     private static func outcome(_ connection: borrowing Connection, _ ending: Ending) -> InstancePicker.Outcome? {
         guard connection.phase == .relaying || connection.phase == .resetting else { return nil }
         switch ending {
-        case .complete, .idle: return .success
+        case .complete, .idle, .moved: return .success
         case .broken(.back, _), .tls(.back, _): return connection.tunnel.backward.bytes == 0 ? .failure : .success
         default: return connection.tunnel.backward.bytes == 0 ? nil : .success
         }

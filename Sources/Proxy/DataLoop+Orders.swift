@@ -56,6 +56,7 @@ extension DataLoop {
             }
             if !hadLimits && state.hasLimits { countIn(connectionsOf: state) }
             adoptConditions(id, route.settings)
+            beginRebalancing(state)
         } catch {
             notices(.refused(worker: worker, route: route.name, error))
         }

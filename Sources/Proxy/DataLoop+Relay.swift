@@ -128,7 +128,7 @@ extension DataLoop {
         case .idle, .halfClosed, .handshakeTimeout, .unreachable(.timedOut): counters.count(.timeouts)
         case .broken, .tls: counters.count(.broken)
         case .limited: counters.count(.limited)
-        case .complete, .expired, .refused, .unreachable, .noTarget, .drained, .injected: break
+        case .complete, .expired, .moved, .refused, .unreachable, .noTarget, .drained, .injected: break
         }
         // A handshake's failure was counted when it failed.
         if case .tls(let side, let reason) = ending, connection.phase == .relaying || connection.phase == .resetting {

@@ -17,7 +17,7 @@ extension DataLoop {
 
     /// Puts the timer where the connection's present state wants it.
     func rearm(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
-        let deadline = deadline(of: connection)
+        let deadline = min(deadline(of: connection), moveMoment(connection))
         if deadline != .max {
             arm(slot, connection, at: deadline)
         } else if connection.pointee.timer != .none {
@@ -27,7 +27,7 @@ extension DataLoop {
     }
 
     /// When a relaying connection is over unless something moves.
-    private func deadline(of connection: UnsafeMutablePointer<Connection>) -> Instant {
+    func deadline(of connection: UnsafeMutablePointer<Connection>) -> Instant {
         let settings = route(of: connection).settings
         let limit = connection.pointee.isHalfClosed ? settings.halfCloseTimeout : settings.idleTimeout
         let judgement: Instant =
@@ -82,9 +82,8 @@ extension DataLoop {
                 connection.pointee.tunnel.back.session?.forgetHandshake()
             }
             if faultTimerFired(slot, connection) { return }
-            let deadline = deadline(of: connection)
-            if deadline > loop.now {
-                rearm(slot, connection)
+            if deadline(of: connection) > loop.now {
+                if !movedOn(slot, connection) { rearm(slot, connection) }
             } else if connection.pointee.cutAt <= loop.now {
                 counters.count(.cut)
                 end(slot, .refused(.front))

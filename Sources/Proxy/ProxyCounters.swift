@@ -64,6 +64,8 @@ public struct ProxyCounters: Sendable, Equatable {
         case kept
         /// Tunnels ended by a timeout: handshake, connect, idle or half-close.
         case timeouts
+        /// Quiet tunnels ended because their target had more than its share after others had joined.
+        case moved
         /// Tunnels ended by a reset or an error of either side.
         case broken
         /// Times accepting paused because the limit of connections in a second was reached.

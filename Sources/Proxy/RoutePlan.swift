@@ -33,12 +33,15 @@ public struct RoutePlan: Sendable, Equatable {
     public var hashSource: HashSource
     /// When a second instance is tried beside one that has not answered; `nil` for never.
     public var hedge: HedgePolicy?
+    /// How live connections are moved to instances that joined; `nil` for never.
+    public var rebalance: RebalancePolicy?
 
     /// A plan of these parts; indices out of range and splits without weight are left out.
     public init(
         clusters: [Cluster], splits: [Split], retry: RetryPolicy = RetryPolicy(),
         limits: ConnectLimits = ConnectLimits(), sourceLimits: ConnectLimits = ConnectLimits(),
-        hashSource: HashSource = .address, hedge: HedgePolicy? = nil
+        hashSource: HashSource = .address, hedge: HedgePolicy? = nil,
+        rebalance: RebalancePolicy? = nil
     ) {
         self.clusters = clusters
         self.splits = splits.compactMap { split in
@@ -50,6 +53,7 @@ public struct RoutePlan: Sendable, Equatable {
         self.sourceLimits = sourceLimits
         self.hashSource = hashSource
         self.hedge = hedge
+        self.rebalance = rebalance
     }
 
     /// A plan of one cluster.

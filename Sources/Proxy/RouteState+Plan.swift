@@ -40,6 +40,7 @@ extension RouteState {
         }
         retry = new.retry
         hedge = new.hedge
+        rebalance = new.rebalance
         plan = new
     }
 }

@@ -29,6 +29,8 @@ final class RouteState {
     var budget: RetryBudget?
     /// When a second target is tried beside the first; `nil` for never.
     var hedge: HedgePolicy?
+    /// How live connections are moved to instances that joined; `nil` for never.
+    var rebalance: RebalancePolicy?
     var hasLimits = false
     /// The route's circuit breaker, which all loops share.
     let gate: SharedGate

@@ -17,6 +17,8 @@ public enum Ending: Sendable, Equatable {
     case idle
     /// The longest life of a tunnel was over, or the certificate it was admitted by.
     case expired
+    /// Its target had more than its share after others had joined, and nothing moved.
+    case moved
     /// One side had ended, and the other did nothing for the half-close timeout.
     case halfClosed
     /// No target could be reached in time.
@@ -61,6 +63,7 @@ public enum Ending: Sendable, Equatable {
         case .handshakeTimeout(.back): "target-handshake-timeout"
         case .idle: "idle-timeout"
         case .expired: "lifetime"
+        case .moved: "moved"
         case .halfClosed: "half-close-timeout"
         case .unreachable(.timedOut): "connect-timeout"
         case .unreachable: "connect-failed"
@@ -74,7 +77,9 @@ public enum Ending: Sendable, Equatable {
     /// Whether this is how connections ordinarily end. Everything else is worth a look, and this is the one place that says so.
     public var isOrdinary: Bool {
         switch self {
-        case .complete, .broken(.front, .connectionReset), .broken(.front, .brokenPipe), .idle, .expired: true
+        case .complete, .broken(.front, .connectionReset), .broken(.front, .brokenPipe), .idle, .expired,
+            .moved:
+            true
         case .broken, .tls, .refused, .handshakeTimeout, .halfClosed, .unreachable, .noTarget, .limited, .injected,
             .drained:
             false
@@ -86,8 +91,8 @@ public enum Ending: Sendable, Equatable {
         switch self {
         case .broken(let side, _), .tls(let side, .peerAlert), .tls(let side, .truncated): side
         case .unreachable(let error): error == .timedOut ? nil : .back
-        case .complete, .tls, .refused, .handshakeTimeout, .idle, .expired, .halfClosed, .noTarget, .limited, .injected,
-            .drained:
+        case .complete, .tls, .refused, .handshakeTimeout, .idle, .expired, .moved, .halfClosed, .noTarget, .limited,
+            .injected, .drained:
             nil
         }
     }

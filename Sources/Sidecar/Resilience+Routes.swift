@@ -55,6 +55,6 @@ extension UpstreamSettings {
     func plan(_ clusters: [Cluster], _ splits: [RoutePlan.Split]) -> RoutePlan {
         RoutePlan(
             clusters: clusters, splits: splits, retry: retry ?? RetryPolicy(), limits: limits,
-            hashSource: hashSource ?? .address, hedge: hedge)
+            hashSource: hashSource ?? .address, hedge: hedge, rebalance: rebalance)
     }
 }

@@ -87,6 +87,9 @@ struct ResilienceTests {
         let hedged = try UpstreamSettings(reader(#"{"hedge_policy": {"min_delay_ms": 20, "max_delay_ms": 500}}"#))
         #expect(hedged.hedge == HedgePolicy(minimumDelay: 20_000_000, maximumDelay: 500_000_000))
         #expect(try UpstreamSettings(reader(#"{"hedge_policy": {}}"#)).hedge == HedgePolicy())
+        let moved = try UpstreamSettings(reader(#"{"rebalance": {"idle_ms": 300, "max_per_second": 7}}"#))
+        #expect(moved.rebalance == RebalancePolicy(idle: 300_000_000, perSecond: 7))
+        #expect(try UpstreamSettings(reader(#"{"rebalance": {}}"#)).rebalance == RebalancePolicy())
         #expect(
             try UpstreamSettings(reader(#"{"hedge_policy": {"max_delay_ms": 3}}"#)).hedge
                 == HedgePolicy(minimumDelay: 3_000_000, maximumDelay: 3_000_000))
@@ -161,6 +164,10 @@ struct ResilienceTests {
             (
                 #"{"zone_aware_lb_config": {"overprovisioning_factor": 99}}"#,
                 "Proxy.Config.zone_aware_lb_config.overprovisioning_factor: want integer from 100 to 1000, have 99"
+            ),
+            (
+                #"{"rebalance": {"max_per_second": 0}}"#,
+                "Proxy.Config.rebalance.max_per_second: want integer from 1 to 1000000, have 0"
             ),
             (
                 #"{"hedge_policy": {"min_delay_ms": 9, "max_delay_ms": 3}}"#,

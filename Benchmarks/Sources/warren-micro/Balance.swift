@@ -15,7 +15,7 @@ extension Suite {
                 adoptions(policy, pool, instances)
                 guard !policy.usesHash else { continue }
                 let zoned = InstancePool(instances, policy: policy, preference: ZonePreference(zone: 1))
-                picks("balance \(policy.word), pick among \(count) of three zones, a tenth new", zoned, growing: true)
+                picks("balance \(policy.word) in three zones, a tenth new, pick among \(count)", zoned, growing: true)
             }
         }
     }

@@ -18,6 +18,7 @@ extension InstancePicker {
                 : choose(hash, attempts, &random)
         else { return nil }
         open[place] += 1
+        openTotal += 1
         let isProbe = book.noteStart(place)
         if isProbe { settle(place) }
         if pool.policy.usesHeap { heaps[side(place)].take(place, ordering) }
@@ -39,6 +40,7 @@ extension InstancePicker {
             let place = sample(&random, allowed: { pool.instances[$0].weight > 0 && isFresh($0, attempts) })
         else { return nil }
         open[place] += 1
+        openTotal += 1
         let isProbe = book.noteForced(place, policy: outlierPolicy)
         settle(place)
         if pool.policy.usesHeap { heaps[side(place)].take(place, ordering) }

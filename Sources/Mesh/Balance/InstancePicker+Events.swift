@@ -72,6 +72,7 @@ extension InstancePicker {
         }
         precondition(open[place] > 0, "a connection was released twice")
         open[place] -= 1
+        openTotal -= 1
         book.noteEnd(place)
         settle(place)
         if pool.policy == .leastConnections { heaps[side(place)].update(place, ordering) }
@@ -103,6 +104,7 @@ extension InstancePicker {
         (eligibleCount, eligibleNear, eligibleWeight, eligibleNearWeight) = (0, 0, 0, 0)
         resetHeaps(&random)
         for place in 0..<next.count { takeOver(place, from: old, now: now) }
+        openTotal = open.reduce(0) { $0 + Int($1) }
         for (place, instance) in old.pool.instances.enumerated()
         where old.open[place] > 0 && next.place(of: instance.key) == nil {
             departed[instance.key] = old.open[place]

@@ -37,6 +37,8 @@ public struct InstancePicker: Sendable {
     public internal(set) var slowStart: SlowStart?
     /// Connections of this loop to each instance, those being made included.
     var open: ContiguousArray<UInt32>
+    /// Connections of this loop to all instances of the pool.
+    public internal(set) var openTotal = 0
     /// Connections to instances that left the pool, for those that come back.
     var departed: [UInt64: UInt32] = [:]
     /// Weights as they are at the moment, in parts of `SlowStart.whole`.

@@ -51,3 +51,15 @@ extension HedgePolicy {
         }
     }
 }
+
+extension RebalancePolicy {
+    /// Reads `rebalance {idle_ms, max_per_second}`.
+    init(_ section: SettingsReader, _ notes: inout [String]) throws(TypeError) {
+        self.init()
+        idle = try section.timeout("idle_ms") ?? idle
+        perSecond = try section.integer("max_per_second", in: 1...1_000_000) ?? perSecond
+        for key in section.others(than: ["idle_ms", "max_per_second"]) {
+            notes.append("\(section.path(key)) is not known here and has no effect")
+        }
+    }
+}

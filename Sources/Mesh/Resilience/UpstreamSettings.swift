@@ -23,6 +23,8 @@ public struct UpstreamSettings: Sendable, Hashable {
     public var retry: RetryPolicy?
     /// When a second instance is tried beside one that has not answered (`hedge_policy`).
     public var hedge: HedgePolicy?
+    /// How live connections are moved to instances that joined (`rebalance`).
+    public var rebalance: RebalancePolicy?
     /// What was said that has no effect here, as sentences for the log.
     public var notes: [String] = []
 
@@ -34,7 +36,7 @@ public struct UpstreamSettings: Sendable, Hashable {
         LifetimeSettings.known.union([
             "connect_timeout_ms", "limits", "passive_health_check", "balance", "hash_on", "retry", "protocol",
             "shaping", "faults", "mirror", "records", "resumption_ms", "slow_start_config", "zone_aware_lb_config",
-            "hedge_policy",
+            "hedge_policy", "rebalance",
         ])
 
     /// Reads a map of settings; keys of other readers are left alone.
@@ -60,6 +62,7 @@ public struct UpstreamSettings: Sendable, Hashable {
             }
         }
         if let section = try settings.section("hedge_policy") { hedge = try HedgePolicy(section, &notes) }
+        if let section = try settings.section("rebalance") { rebalance = try RebalancePolicy(section, &notes) }
         if let section = try settings.section("retry") { retry = try RetryPolicy(section) }
         for key in settings.others(than: Self.known.union(alsoKnown)) {
             notes.append("\(settings.path(key)) is not known here and has no effect")
