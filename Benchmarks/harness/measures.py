@@ -141,7 +141,8 @@ def idle(bench, row, deployment):
         held.stop()
         raise
     refuse_failures(report["groups"][0])
-    time.sleep(1.5)
+    # Who gives a crowd's memory back may take a moment to see whether it returns: Warren takes two seconds.
+    time.sleep(3.0)
     after = {role: resident_bytes(deployment.pids(role)) for role in deployment.hops()}
     figures = {
         "rss_mb": sum(before.values()) / 1e6,
