@@ -41,13 +41,17 @@ struct warren_tls_library {
     OSSL_PROVIDER *source;
     OSSL_LIB_CTX *narrow;     /* what TLS uses */
     OSSL_PROVIDER *lender;
+    OSSL_LIB_CTX *bare;       /* knows nothing */
+    OSSL_PROVIDER *nothing;   /* without any provider OpenSSL would load the default one by itself */
     void *source_context;
+    struct warren_kdf kdf;
     OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
 };
 
 /* OpenSSL hands a provider's functions only the provider's context, which has to be the default provider's own; this
- * list leads from there to the library it was lent from. Few, and looked at only while algorithms are fetched. */
+ * list leads from there to the library it was lent from. Few, and looked at while algorithms are fetched and
+ * where a key derivation begins. */
 static struct warren_tls_library *libraries;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -75,6 +79,11 @@ static int fill(struct warren_tls_library *library, int index) {
         if (is_named(all, lent[index].names)
             && (lent[index].property == NULL || strstr(all->property_definition, lent[index].property) != NULL))
             library->tables[index][count++] = *all;
+    for (int i = 0; i < count; i++) {
+        OSSL_ALGORITHM *algorithm = &library->tables[index][i];
+        if (lent[index].operation == OSSL_OP_KDF && is_named(algorithm, (const char *const[MOST_LENT]){"TLS13-KDF"}))
+            algorithm->implementation = warren_tls13_kdf;
+    }
     return count == wanted ? 0 : -1;
 }
 
@@ -118,7 +127,10 @@ struct warren_tls_library *warren_tls_library_new(void) {
     if (library == NULL) return NULL;
     library->whole = OSSL_LIB_CTX_new();
     library->narrow = OSSL_LIB_CTX_new();
-    if (library->whole == NULL || library->narrow == NULL) goto failed;
+    library->bare = OSSL_LIB_CTX_new();
+    if (library->whole == NULL || library->narrow == NULL || library->bare == NULL) goto failed;
+    library->nothing = OSSL_PROVIDER_load(library->bare, "null");
+    if (library->nothing == NULL) goto failed;
     library->source = OSSL_PROVIDER_load(library->whole, "default");
     if (library->source == NULL) goto failed;
     library->source_context = OSSL_PROVIDER_get0_provider_ctx(library->source);
@@ -132,7 +144,7 @@ struct warren_tls_library *warren_tls_library_new(void) {
     if (OSSL_PROVIDER_add_builtin(library->narrow, "warren", lend_from) == 1)
         library->lender = OSSL_PROVIDER_load(library->narrow, "warren");
     loading = NULL;
-    if (library->lender != NULL) return library;
+    if (library->lender != NULL && warren_kdf_setup(&library->kdf, library->narrow) == 0) return library;
 failed:
     warren_tls_library_free(library);
     return NULL;
@@ -140,8 +152,11 @@ failed:
 
 void warren_tls_library_free(struct warren_tls_library *library) {
     if (library == NULL) return;
+    warren_kdf_free(&library->kdf);
     OSSL_PROVIDER_unload(library->lender);
     OSSL_LIB_CTX_free(library->narrow);
+    OSSL_PROVIDER_unload(library->nothing);
+    OSSL_LIB_CTX_free(library->bare);
     pthread_mutex_lock(&lock);
     for (struct warren_tls_library **at = &libraries; *at != NULL; at = &(*at)->next)
         if (*at == library) {
@@ -160,6 +175,19 @@ OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library) {
 
 OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library) {
     return library->whole;
+}
+
+OSSL_LIB_CTX *warren_tls_library_bare(struct warren_tls_library *library) {
+    return library->bare;
+}
+
+struct warren_kdf *warren_tls_library_kdf(struct warren_tls_library *library) {
+    return &library->kdf;
+}
+
+struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context) {
+    struct warren_tls_library *library = library_of(provider_context);
+    return library != NULL ? &library->kdf : NULL;
 }
 
 /* A key read with all decoders there are, made anew where TLS uses it. */
