@@ -1,7 +1,7 @@
 """About how long a run takes, so that who starts it knows, and so that the full run keeps within its 40 minutes."""
 
 #: Seconds that a sample takes beside its window, measured on two cores of 2026: processes that start, warm up and end.
-OVERHEAD = {"bulk": 0.6, "request": 0.55, "connect": 0.55, "latency": 0.5, "mix": 0.6, "idle": 4.5, "syscalls": 4.5,
+OVERHEAD = {"bulk": 0.6, "request": 0.55, "connect": 0.55, "latency": 0.5, "mix": 0.6, "idle": 6.0, "syscalls": 4.5,
             "slow": 3.5, "converge": 7.5, "resilience": 10.5, "intentions": 4.0, "services": 4.0,
             "agent": 45.0}
 #: Measures whose window is their own.

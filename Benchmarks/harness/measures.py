@@ -141,8 +141,8 @@ def idle(bench, row, deployment):
         held.stop()
         raise
     refuse_failures(report["groups"][0])
-    # Programs that give memory back do so after a while: Warren when a crowd has been gone for two seconds.
-    time.sleep(4.0)
+    # Who gives a crowd's memory back may take a moment to see whether it returns: Warren takes two seconds.
+    time.sleep(3.0)
     after = {role: resident_bytes(deployment.pids(role)) for role in deployment.hops()}
     figures = {
         "rss_mb": sum(before.values()) / 1e6,

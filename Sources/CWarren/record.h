@@ -73,8 +73,10 @@ WARREN_HIDDEN int warren_record_advance(warren_tls_engine *engine, int kind, str
 /* HKDF-Expand-Label with an empty context, for at most one block of the hash. */
 WARREN_HIDDEN int warren_record_expand_label(
     warren_tls_engine *engine, const EVP_MD *hash, const uint8_t *secret, const char *label, uint8_t *out, size_t length);
-/* SSL_CTX_set_keylog_callback and _msg_callback: collect what detaching needs. */
-WARREN_HIDDEN void warren_record_note_secret(const SSL *ssl, const char *line);
+/* Keeps the secret that was just derived under a label (RFC 8446 section 7.1) if it is one of the two that protect data. */
+WARREN_HIDDEN void warren_record_note_secret(
+    warren_tls_session *session, const uint8_t *label, size_t length, const uint8_t *secret, size_t size);
+/* SSL_CTX_set_msg_callback: counts records, and notices KeyUpdate. */
 WARREN_HIDDEN void warren_record_note_message(
     int writing, int version, int type, const void *bytes, size_t length, SSL *ssl, void *argument);
 

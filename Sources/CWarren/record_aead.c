@@ -131,6 +131,7 @@ static void give_back(struct aead_slot *slot) {
 }
 
 void warren_tls_engine_trim(warren_tls_engine *engine) {
+    warren_tls_memory_trim();
     for (uint32_t i = 0; i < engine->slots_used; i++)
         if (engine->slots[i].owner == 0) give_back(&engine->slots[i]);
 }

@@ -125,7 +125,7 @@ static int use_trust(warren_tls_context *context, const warren_tls_config *confi
     size_t count = 0;
     BIO *roots = BIO_new_mem_buf(config->roots, (int)config->roots_length);
     BIO *crls = BIO_new_mem_buf(config->crls_length != 0 ? (const void *)config->crls : "", (int)config->crls_length);
-    if (digest == NULL || roots == NULL || crls == NULL || EVP_DigestInit_ex2(digest, engine->sha256, NULL) != 1
+    if (digest == NULL || roots == NULL || crls == NULL || EVP_DigestInit_ex2(digest, engine->kdf->sha256, NULL) != 1
         || EVP_DigestUpdate(digest, rules, sizeof rules) != 1) {
         what = "out of memory";
         reason = WARREN_TLS_INTERNAL;

@@ -20,14 +20,12 @@ warren_tls_engine *warren_tls_engine_new(int accelerator, uint32_t keyed_slots, 
         return NULL;
     }
     engine->library = warren_tls_library_context(engine->libraries);
-    engine->keyless = warren_tls_library_keyless(engine->libraries);
-    engine->sha256 = EVP_MD_fetch(engine->library, "SHA2-256", NULL);
-    engine->sha384 = EVP_MD_fetch(engine->library, "SHA2-384", NULL);
+    engine->bare = warren_tls_library_bare(engine->libraries);
+    engine->kdf = warren_tls_library_kdf(engine->libraries);
     engine->ticket_cipher = EVP_CIPHER_fetch(engine->library, "AES-256-CBC", NULL);
     engine->digest = EVP_MD_CTX_new();
-    engine->inner = EVP_MD_CTX_new();
-    if (engine->sha256 == NULL || engine->sha384 == NULL || engine->ticket_cipher == NULL || engine->digest == NULL
-        || engine->inner == NULL || warren_aead_setup(engine, accelerator, keyed_slots) != 0) {
+    if (engine->ticket_cipher == NULL || engine->digest == NULL
+        || warren_aead_setup(engine, accelerator, keyed_slots) != 0) {
         warren_tls_engine_release(engine);
         return NULL;
     }
@@ -38,10 +36,7 @@ void warren_tls_engine_release(warren_tls_engine *engine) {
     if (engine == NULL || --engine->references != 0) return;
     warren_aead_free(engine);
     EVP_MD_CTX_free(engine->digest);
-    EVP_MD_CTX_free(engine->inner);
     EVP_CIPHER_free(engine->ticket_cipher);
-    EVP_MD_free(engine->sha256);
-    EVP_MD_free(engine->sha384);
     warren_tls_library_free(engine->libraries);
     free(engine);
 }
@@ -65,7 +60,7 @@ int64_t warren_tls_now(const warren_tls_engine *engine) {
 }
 
 int warren_tls_sha256(warren_tls_engine *engine, const void *bytes, size_t count, uint8_t out[32]) {
-    return EVP_DigestInit_ex2(engine->digest, engine->sha256, NULL) == 1
+    return EVP_DigestInit_ex2(engine->digest, engine->kdf->sha256, NULL) == 1
             && EVP_DigestUpdate(engine->digest, bytes, count) == 1
             && EVP_DigestFinal_ex(engine->digest, out, NULL) == 1
         ? 0

@@ -2,6 +2,7 @@
 #ifndef WARREN_TLS_INTERNAL_H
 #define WARREN_TLS_INTERNAL_H
 
+#include <openssl/core_dispatch.h>
 #include <openssl/ssl.h>
 
 #include "warren_tls.h"
@@ -72,7 +73,14 @@ struct record_state {
     uint8_t kind;                 /* enum aead_kind */
     uint8_t owes_update;          /* 0 none, 1 KeyUpdate, 2 KeyUpdate that asks for one back */
     uint8_t empty_records;        /* in a row that brought no data */
-    uint8_t have_reading, have_writing; /* secrets seen in the key log */
+    uint8_t have_reading, have_writing; /* secrets seen when they were derived */
+};
+
+/* What key derivation works with; one for each library context. */
+struct warren_kdf {
+    EVP_MD *sha256, *sha384;
+    EVP_MD_CTX *scratch;
+    warren_tls_session *session; /* whose handshake is going on; else NULL */
 };
 
 struct aead_slot;
@@ -81,12 +89,11 @@ struct aead_ops;
 struct warren_tls_engine {
     struct warren_tls_library *libraries;
     OSSL_LIB_CTX *library;        /* the narrow one */
-    OSSL_LIB_CTX *keyless;        /* the one whose certificates have no usable keys; tickets are read in it */
-    EVP_MD *sha256, *sha384;
+    OSSL_LIB_CTX *bare;           /* the one without any algorithm */
+    struct warren_kdf *kdf;       /* the library's */
     EVP_MD_CTX *digest;           /* scratch */
     EVP_CIPHER *ticket_cipher;
     EVP_CIPHER *aead[3];          /* by enum aead_kind */
-    EVP_MD_CTX *inner;            /* scratch for HMAC */
     const struct aead_ops *accelerator; /* for AES-GCM; NULL: libcrypto */
     int accelerator_wanted;             /* not looked for yet: a sidecar without traffic does without its 2 MB */
     struct aead_slot *slots;
@@ -132,7 +139,6 @@ struct warren_tls_session {
     uint64_t openssl_sealed;      /* records OpenSSL wrote under the application key */
     uint16_t version, cipher, group;
     uint8_t complete, resumed, peer_closed, closed, dead, started, detached, rekeyed;
-    uint8_t logging;     /* between the server's Finished and the second application secret */
     uint8_t fault_waits; /* met after bytes that had to be delivered first; the next call throws it */
 };
 
@@ -147,13 +153,32 @@ WARREN_HIDDEN struct warren_tls_library *warren_tls_library_new(void);
 WARREN_HIDDEN void warren_tls_library_free(struct warren_tls_library *library);
 /* For TLS: knows the public keys of certificates and nothing else that has to be decoded. */
 WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library);
-WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_keyless(struct warren_tls_library *library);
+/* For certificates whose key nobody will ask for. */
+WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_bare(struct warren_tls_library *library);
 /* For reading key files: everything OpenSSL's default provider has. */
 WARREN_HIDDEN OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library);
 WARREN_HIDDEN EVP_PKEY *warren_tls_library_adopt(struct warren_tls_library *library, EVP_PKEY *key);
+WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf(struct warren_tls_library *library);
+/* The same by what OpenSSL hands to a provider's functions. */
+WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context);
 
-/* tls_memory.c: tells how large OpenSSL's session objects are. */
+/* tls_kdf.c */
+WARREN_HIDDEN extern const OSSL_DISPATCH warren_tls13_kdf[];
+WARREN_HIDDEN int warren_kdf_setup(struct warren_kdf *kdf, OSSL_LIB_CTX *library);
+WARREN_HIDDEN void warren_kdf_free(struct warren_kdf *kdf);
+/* HKDF-Expand-Label (RFC 8446 section 7.1) for at most one block of the hash; 0, or -1. */
+WARREN_HIDDEN int warren_kdf_expand(
+    struct warren_kdf *kdf, const EVP_MD *hash, const uint8_t *secret, size_t secret_length, const uint8_t *prefix,
+    size_t prefix_length, const uint8_t *label, size_t label_length, const uint8_t *data, size_t data_length, uint8_t *out,
+    size_t length);
+
+/* tls_memory.c */
+/* Tells how large OpenSSL's session objects are. */
 WARREN_HIDDEN void warren_tls_memory_note(const SSL *ssl);
+/* From here on the calling thread keeps small blocks of OpenSSL's at hand, until it ends. */
+WARREN_HIDDEN void warren_tls_memory_keep(void);
+/* Gives the calling thread's blocks back to malloc. */
+WARREN_HIDDEN void warren_tls_memory_trim(void);
 
 /* tls_bio.c */
 WARREN_HIDDEN BIO *warren_tls_bio_new(warren_tls_session *session);

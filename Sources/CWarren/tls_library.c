@@ -3,12 +3,7 @@
  * OpenSSL 3.0 decodes the public key of every certificate by walking over every algorithm its library context has met,
  * some 400, and asking each of 40 decoders: a third of a handshake's instructions. So an engine's TLS runs in a library
  * context whose only provider lends, out of the default provider's algorithms, the few dozen that our protocol versions,
- * ciphers and certificates use. A library context per engine also means that loops share no lock.
- *
- * A ticket carries its owner's certificate, which OpenSSL decodes when it seals one and again when it opens one, although
- * the key in it is never used. That happens in the thread's default library context, whatever the SSL_CTX says (OpenSSL
- * before 3.2), so during a handshake that default is a third context in which nothing understands keys: decoding one
- * there ends before it began, and the rest of the certificate is as readable as ever. */
+ * ciphers and certificates use. A library context per engine also means that loops share no lock. */
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -46,15 +41,17 @@ struct warren_tls_library {
     OSSL_PROVIDER *source;
     OSSL_LIB_CTX *narrow;     /* what TLS uses */
     OSSL_PROVIDER *lender;
-    OSSL_LIB_CTX *keyless;    /* where certificates are read whose keys nobody asks for */
-    OSSL_PROVIDER *keyless_lender;
+    OSSL_LIB_CTX *bare;       /* knows nothing */
+    OSSL_PROVIDER *nothing;   /* without any provider OpenSSL would load the default one by itself */
     void *source_context;
+    struct warren_kdf kdf;
     OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
 };
 
 /* OpenSSL hands a provider's functions only the provider's context, which has to be the default provider's own; this
- * list leads from there to the library it was lent from. Few, and looked at only while algorithms are fetched. */
+ * list leads from there to the library it was lent from. Few, and looked at while algorithms are fetched and
+ * where a key derivation begins. */
 static struct warren_tls_library *libraries;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -82,6 +79,11 @@ static int fill(struct warren_tls_library *library, int index) {
         if (is_named(all, lent[index].names)
             && (lent[index].property == NULL || strstr(all->property_definition, lent[index].property) != NULL))
             library->tables[index][count++] = *all;
+    for (int i = 0; i < count; i++) {
+        OSSL_ALGORITHM *algorithm = &library->tables[index][i];
+        if (lent[index].operation == OSSL_OP_KDF && is_named(algorithm, (const char *const[MOST_LENT]){"TLS13-KDF"}))
+            algorithm->implementation = warren_tls13_kdf;
+    }
     return count == wanted ? 0 : -1;
 }
 
@@ -91,11 +93,6 @@ static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache) 
     for (int i = 0; library != NULL && i < OPERATIONS; i++)
         if (lent[i].operation == operation) return library->tables[i];
     return NULL;
-}
-
-/* The same without anything that understands keys. */
-static const OSSL_ALGORITHM *query_keyless(void *context, int operation, int *no_cache) {
-    return operation == OSSL_OP_DIGEST || operation == OSSL_OP_RAND ? query(context, operation, no_cache) : NULL;
 }
 
 static int capabilities(void *context, const char *capability, OSSL_CALLBACK *callback, void *argument) {
@@ -110,13 +107,6 @@ static void teardown(void *context) {
 /* The library whose provider is being loaded: OpenSSL calls `lend_from` before load returns, on the same thread. */
 static __thread struct warren_tls_library *loading;
 
-static int lend(const OSSL_DISPATCH *functions, const OSSL_DISPATCH **out, void **context) {
-    if (loading == NULL) return 0;
-    *out = functions;
-    *context = loading->source_context;
-    return 1;
-}
-
 static int lend_from(
     const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **context) {
     static const OSSL_DISPATCH functions[] = {
@@ -126,18 +116,10 @@ static int lend_from(
         {0, NULL},
     };
     (void)handle, (void)in;
-    return lend(functions, out, context);
-}
-
-static int lend_keyless(
-    const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **context) {
-    static const OSSL_DISPATCH functions[] = {
-        {OSSL_FUNC_PROVIDER_TEARDOWN, (void (*)(void))teardown},
-        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query_keyless},
-        {0, NULL},
-    };
-    (void)handle, (void)in;
-    return lend(functions, out, context);
+    if (loading == NULL) return 0;
+    *out = functions;
+    *context = loading->source_context;
+    return 1;
 }
 
 struct warren_tls_library *warren_tls_library_new(void) {
@@ -145,8 +127,10 @@ struct warren_tls_library *warren_tls_library_new(void) {
     if (library == NULL) return NULL;
     library->whole = OSSL_LIB_CTX_new();
     library->narrow = OSSL_LIB_CTX_new();
-    library->keyless = OSSL_LIB_CTX_new();
-    if (library->whole == NULL || library->narrow == NULL || library->keyless == NULL) goto failed;
+    library->bare = OSSL_LIB_CTX_new();
+    if (library->whole == NULL || library->narrow == NULL || library->bare == NULL) goto failed;
+    library->nothing = OSSL_PROVIDER_load(library->bare, "null");
+    if (library->nothing == NULL) goto failed;
     library->source = OSSL_PROVIDER_load(library->whole, "default");
     if (library->source == NULL) goto failed;
     library->source_context = OSSL_PROVIDER_get0_provider_ctx(library->source);
@@ -159,10 +143,8 @@ struct warren_tls_library *warren_tls_library_new(void) {
     loading = library;
     if (OSSL_PROVIDER_add_builtin(library->narrow, "warren", lend_from) == 1)
         library->lender = OSSL_PROVIDER_load(library->narrow, "warren");
-    if (OSSL_PROVIDER_add_builtin(library->keyless, "warren", lend_keyless) == 1)
-        library->keyless_lender = OSSL_PROVIDER_load(library->keyless, "warren");
     loading = NULL;
-    if (library->lender != NULL && library->keyless_lender != NULL) return library;
+    if (library->lender != NULL && warren_kdf_setup(&library->kdf, library->narrow) == 0) return library;
 failed:
     warren_tls_library_free(library);
     return NULL;
@@ -170,10 +152,11 @@ failed:
 
 void warren_tls_library_free(struct warren_tls_library *library) {
     if (library == NULL) return;
+    warren_kdf_free(&library->kdf);
     OSSL_PROVIDER_unload(library->lender);
     OSSL_LIB_CTX_free(library->narrow);
-    OSSL_PROVIDER_unload(library->keyless_lender);
-    OSSL_LIB_CTX_free(library->keyless);
+    OSSL_PROVIDER_unload(library->nothing);
+    OSSL_LIB_CTX_free(library->bare);
     pthread_mutex_lock(&lock);
     for (struct warren_tls_library **at = &libraries; *at != NULL; at = &(*at)->next)
         if (*at == library) {
@@ -190,12 +173,21 @@ OSSL_LIB_CTX *warren_tls_library_context(struct warren_tls_library *library) {
     return library->narrow;
 }
 
-OSSL_LIB_CTX *warren_tls_library_keyless(struct warren_tls_library *library) {
-    return library->keyless;
-}
-
 OSSL_LIB_CTX *warren_tls_library_whole(struct warren_tls_library *library) {
     return library->whole;
+}
+
+OSSL_LIB_CTX *warren_tls_library_bare(struct warren_tls_library *library) {
+    return library->bare;
+}
+
+struct warren_kdf *warren_tls_library_kdf(struct warren_tls_library *library) {
+    return &library->kdf;
+}
+
+struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context) {
+    struct warren_tls_library *library = library_of(provider_context);
+    return library != NULL ? &library->kdf : NULL;
 }
 
 /* A key read with all decoders there are, made anew where TLS uses it. */

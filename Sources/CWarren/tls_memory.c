@@ -1,30 +1,99 @@
-/* OpenSSL's session object holds every secret of its handshake, the master secret among them, and SSL_free gives its memory
+/* OpenSSL's memory: wiped where it has to be, and kept at hand where that is cheaper than malloc.
+ *
+ * OpenSSL's session object holds every secret of its handshake, the master secret among them, and SSL_free gives its memory
  * back as it is (OpenSSL 3.0). A detached session outlives that object, and a crowd of tunnels would leave its secrets behind
  * in a crowd of free blocks. So what OpenSSL frees goes through here, and blocks of that object's size are wiped first:
- * 6 KiB once a handshake. */
+ * 6 KiB once a handshake.
+ *
+ * A handshake takes and gives back some hundreds of small blocks, many at a time. glibc keeps seven of a size at hand for a
+ * thread, and for the others searches, splits and merges. So a thread keeps some more here: ordinary blocks of malloc's,
+ * by size, last in first out, and 64 KiB of them at the most. */
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "tls_internal.h"
 
-/* malloc may hand out a little more than was asked for when what is left over would be no block of its own. */
-enum { SLACK = 64 };
+enum {
+    /* malloc may hand out a little more than was asked for when what is left over would be no block of its own. */
+    SLACK = 64,
+    /* The usable sizes of glibc's blocks on 64-bit machines: 24, 40, 56 and so on. Others serve as well: a block stands in
+     * the class of which it has at least the size. */
+    LEAST = 24,
+    STEP = 16,
+    CLASSES = 64,
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+    MOST_KEPT = 0, /* the sanitizer sees only what goes back to it */
+#else
+    MOST_KEPT = 64 << 10,
+#endif
+};
 
 static _Atomic size_t session_size;
+
+/* Free blocks of one thread. A free block's first word leads to the next one. */
+struct shelf {
+    void *first[CLASSES];
+    size_t bytes;
+};
+
+static __thread struct shelf shelf;
+static __thread int is_shelf_owned; /* by a thread that will clear it when it ends */
+static pthread_key_t at_end;
+static int has_key;
+
+static void clear(void *unused) {
+    (void)unused;
+    for (int class = 0; class < CLASSES; class++)
+        while (shelf.first[class] != NULL) {
+            void *block = shelf.first[class];
+            shelf.first[class] = *(void **)block;
+            free(block);
+        }
+    shelf.bytes = 0;
+}
+
+static void *take(size_t size, const char *file, int line) {
+    (void)file, (void)line;
+    if (size == 0) return NULL; /* as OpenSSL's own */
+    size_t class = size <= LEAST ? 0 : (size - LEAST + STEP - 1) / STEP;
+    if (class >= CLASSES || shelf.first[class] == NULL) return malloc(size);
+    void *block = shelf.first[class];
+    shelf.first[class] = *(void **)block;
+    shelf.bytes -= LEAST + class * STEP;
+    return block;
+}
 
 static void give_back(void *memory, const char *file, int line) {
     (void)file, (void)line;
     if (memory == NULL) return;
     size_t least = atomic_load_explicit(&session_size, memory_order_relaxed), size = malloc_usable_size(memory);
     if (least != 0 && size >= least && size - least < SLACK) OPENSSL_cleanse(memory, size);
+    if (size >= LEAST && size < LEAST + CLASSES * STEP && shelf.bytes < MOST_KEPT && is_shelf_owned) {
+        size_t class = (size - LEAST) / STEP;
+        *(void **)memory = shelf.first[class];
+        shelf.first[class] = memory;
+        shelf.bytes += LEAST + class * STEP;
+        return;
+    }
     free(memory);
 }
 
-/* OpenSSL takes another free only before its first allocation. */
+/* OpenSSL takes other functions only before its first allocation. */
 __attribute__((constructor)) static void stand_between(void) {
-    (void)CRYPTO_set_mem_functions(NULL, NULL, give_back);
+    has_key = pthread_key_create(&at_end, clear) == 0;
+    (void)CRYPTO_set_mem_functions(take, NULL, give_back);
+}
+
+void warren_tls_memory_keep(void) {
+    /* Any value but NULL makes the thread's end call `clear`. */
+    if (!is_shelf_owned && has_key && pthread_setspecific(at_end, &shelf) == 0) is_shelf_owned = 1;
+}
+
+void warren_tls_memory_trim(void) {
+    clear(NULL);
 }
 
 void warren_tls_memory_note(const SSL *ssl) {

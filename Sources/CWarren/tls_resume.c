@@ -69,15 +69,29 @@ static int with_key(
         && EVP_MAC_init(mac, key->mac, sizeof key->mac, digest) == 1;
 }
 
+/* OpenSSL writes the peer's certificate into each ticket, and decodes it when it makes one and when it takes one, in the
+ * thread's default library context whatever the SSL_CTX says (OpenSSL before 3.2). Its public key, by far the dearest part
+ * of that, is of use to nobody after the handshake. Where the context has no decoder, OpenSSL leaves it undecoded. So the
+ * default has none from here until `with_decoders`: between the two callbacks that OpenSSL calls around that decoding, in
+ * both directions. The end of a handshake call puts the thread's own default back in any case. */
+static void without_decoders(const warren_tls_context *context) {
+    OSSL_LIB_CTX_set0_default(context->engine->bare);
+}
+
+static void with_decoders(const warren_tls_context *context) {
+    OSSL_LIB_CTX_set0_default(context->engine->library);
+}
+
 /* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 use, 2 use and renew, 0 no such key, -1 failure. */
 static int ticket_key(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypt) {
     warren_tls_session *session = SSL_get_app_data(ssl);
     warren_tls_context *context = session->context;
     const warren_tls_tickets *tickets = context->tickets;
+    if (encrypt) with_decoders(context);
     if (tickets == NULL) return 0;
     if (encrypt) {
         const struct ticket_key *key = &tickets->keys[0];
-        if (RAND_bytes_ex(context->engine->library, iv, EVP_MAX_IV_LENGTH, 0) != 1) return -1;
+        if (RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1) return -1;
         memcpy(name, key->name, sizeof key->name);
         return with_key(context, key, iv, cipher, mac, 1) ? 1 : -1;
     }
@@ -85,6 +99,7 @@ static int ticket_key(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *ciph
         const struct ticket_key *key = &tickets->keys[i];
         if (CRYPTO_memcmp(name, key->name, sizeof key->name) != 0) continue;
         if (!with_key(context, key, iv, cipher, mac, 0)) return -1;
+        without_decoders(context);
         return i == 0 ? 1 : 2;
     }
     return 0;
@@ -121,7 +136,9 @@ static int issue(SSL *ssl, void *argument) {
      * handshake with internal_error (ssl/statem/statem_srvr.c, construct_stateless_ticket). */
     if (left < 1) left = 1;
     SSL_SESSION_set_timeout(state, (long)left);
-    return SSL_SESSION_set1_ticket_appdata(state, &provenance, sizeof provenance);
+    if (SSL_SESSION_set1_ticket_appdata(state, &provenance, sizeof provenance) != 1) return 0;
+    without_decoders(session->context);
+    return 1;
 }
 
 static SSL_TICKET_RETURN redeem(
@@ -129,6 +146,7 @@ static SSL_TICKET_RETURN redeem(
     (void)name, (void)name_length, (void)argument;
     warren_tls_session *session = SSL_get_app_data(ssl);
     warren_tls_context *context = session->context;
+    with_decoders(context);
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
     void *data;
     size_t length;

@@ -16,6 +16,7 @@ enum {
 warren_tls_session *warren_tls_session_new(
     warren_tls_context *context, const char *name, const uint8_t *key, size_t key_length) {
     ERR_clear_error();
+    warren_tls_memory_keep();
     warren_tls_session *session = calloc(1, sizeof *session);
     if (session == NULL) return NULL;
     session->context = context;
@@ -132,10 +133,11 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
     session->input = input;
     session->output = output;
     ERR_clear_error();
-    /* The certificates in tickets are decoded in the thread's default context: see tls_library.c. */
-    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(session->context->engine->keyless);
-    SSL_CTX_set_keylog_callback(session->context->ssl, session->logging ? warren_record_note_secret : NULL);
+    /* A ticket is decoded in the thread's default library context whatever the SSL_CTX says (OpenSSL before 3.2). */
+    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(session->context->engine->library);
+    session->context->engine->kdf->session = session;
     int result = SSL_do_handshake(session->ssl);
+    session->context->engine->kdf->session = NULL;
     OSSL_LIB_CTX_set0_default(before);
     int outcome;
     if (result == 1) {

@@ -147,7 +147,7 @@ static int fingerprints(
     uint8_t of_chain[32]) {
     if (warren_tls_sha256(context->engine, leaf, leaf_length, of_leaf) != 0) return -1;
     EVP_MD_CTX *digest = context->engine->digest;
-    if (EVP_DigestInit_ex2(digest, context->engine->sha256, NULL) != 1) return -1;
+    if (EVP_DigestInit_ex2(digest, context->engine->kdf->sha256, NULL) != 1) return -1;
     if (EVP_DigestUpdate(digest, of_leaf, 32) != 1) return -1;
     STACK_OF(X509) *others = X509_STORE_CTX_get0_untrusted(store);
     for (int i = 0; i < sk_X509_num(others); i++) {

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import subprocess
 import sys
 
 from tunnel_support import (
@@ -207,6 +208,35 @@ static_resources:
         "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
         sni: {realm.server.dns}
         common_tls_context: {self._common(realm, realm.client, version, realm.server.uri)}""")
+
+
+class GoTLS:
+    """Go's crypto/tls"""
+
+    def __init__(self):
+        self.go = program("go")
+
+    def build(self, place):
+        """Compiles programs/tls_end.go, with nothing but Go's own library."""
+        self.path = os.path.join(place, "tls_end")
+        source = ROOT / "Tests/Scenarios/tunnel/programs/tls_end.go"
+        done = subprocess.run(
+            [self.go, "build", "-o", self.path, str(source)], cwd=place, capture_output=True, timeout=240,
+            env={**os.environ, "GOCACHE": os.path.join(place, "go-cache"), "GOPATH": os.path.join(place, "go-path"),
+                 "GO111MODULE": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local"})
+        assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+
+    def _start(self, role, realm, identity, port, target, name):
+        return Peer(self.path, role, f"127.0.0.1:{port}", target, identity.cert, identity.key, realm.authority.cert, name,
+                    port=port)
+
+    def server(self, realm, port, target, version):
+        assert version == "1.3", "it speaks TLS 1.3 alone"
+        return self._start("server", realm, realm.server, port, target, realm.client.dns)
+
+    def client(self, realm, port, target, version):
+        assert version == "1.3", "it speaks TLS 1.3 alone"
+        return self._start("client", realm, realm.client, port, target, realm.server.dns)
 
 
 def check(peer):
