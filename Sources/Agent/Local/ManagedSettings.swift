@@ -47,9 +47,13 @@ enum ManagedSettings {
         upstream.localBindAddress = try text(object, "local_bind_address", path)
         let known = Set([
             "destination_name", "local_bind_port", "destination_type", "destination_namespace",
-            "destination_datacenter", "datacenter", "local_bind_address",
+            "destination_datacenter", "datacenter", "local_bind_address", "config",
         ])
+        // Settings stand beside the destination, or in a map of their own, which wins.
+        let inner = object["config"] ?? .null
+        guard inner == .null || inner.object != nil else { throw problem(path + ".config", "want an object") }
         upstream.config = Object(object.members.filter { !known.contains($0.key) })
+        for member in inner.object?.members ?? [] { upstream.config[member.key] = member.value }
         return upstream
     }
 
