@@ -12,6 +12,9 @@ FLOOR = Bar("cpu_us_per_request", ratio=1.05, against=("floor-copy",))
 REQUESTS = (Bar("cpu_us_per_request", ratio=1.0), Bar("p99_us", ratio=1.0), FLOOR)
 
 
+SHAPED = (Bar("off_percent", limit=3.0), Bar("jain", least=0.95))
+
+
 def relay_bulk(ratio):
     return (Bar("cpu_s_per_gb", limit=0.25), Bar("cpu_s_per_gb", ratio=ratio),
             Bar("cpu_s_per_gb", ratio=1.0, against=HOWEVER_TUNED))
@@ -60,6 +63,10 @@ BARS = {
     # The list of intentions may grow by four orders of magnitude; a decision does not see it. Of a waiter most is its
     # connection's state.
     "agent-scale": (Bar("authorize_many_us", limit=200.0), Bar("kb_per_waiter", limit=20.0)),
+    # What was set is kept, either way, and shared evenly.
+    **{f"{topology}-shaped-{load}": SHAPED for topology in ("relay", "mesh") for load in ("1", "100", "each-100")},
+    **{f"{topology}-shaped-rate-{count}": (Bar("off_percent", limit=3.0),)
+       for topology in ("relay", "mesh") for count in (1, 100)},
     # What was held by the one that fell is gone; of what came after, nothing.
     "mesh-resilience-kill": (Bar("converge_ms", limit=1000.0),),
     "mesh-resilience-stop": (Bar("converge_ms", limit=2000.0),),

@@ -24,10 +24,14 @@ class Variant:
     rules: int = 0
     #: Whether a mesh's agent stands alone, without services and sidecars.
     bare: bool = False
+    #: What is limited to `rate`: "connection" and "listener", bytes a second of each one or of all together; "connections",
+    #: how many are taken a second; "" nothing.
+    scope: str = ""
+    rate: int = 0
 
     def words(self):
         return {word for word, holds in (("resumed", self.resumed), ("tuned", self.tuned), ("pair", self.targets > 1),
-                                         ("trio", self.targets > 2), ("auto", self.workers == "auto")) if holds}
+                                         ("trio", self.targets > 2), ("auto", self.workers == "auto"), (f"limited-{self.scope}", self.scope)) if holds}
 
 
 @dataclass

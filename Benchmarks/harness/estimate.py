@@ -2,10 +2,10 @@
 
 #: Seconds that a sample takes beside its window, measured on two cores of 2026: processes that start, warm up and end.
 OVERHEAD = {"bulk": 0.6, "request": 0.55, "connect": 0.55, "latency": 0.5, "mix": 0.6, "idle": 6.0, "syscalls": 4.5,
-            "slow": 3.5, "converge": 7.5, "resilience": 10.5, "intentions": 4.0, "services": 4.0,
-            "agent": 45.0}
+            "slow": 3.5, "converge": 7.5, "resilience": 10.5, "shaped": 15.5, "intentions": 4.0,
+            "services": 4.0, "agent": 45.0}
 #: Measures whose window is their own.
-FIXED = ("idle", "syscalls", "converge", "resilience", "services", "agent")
+FIXED = ("idle", "syscalls", "converge", "resilience", "shaped", "services", "agent")
 #: What each further thing that is set up adds: an idle tunnel in a relay or through handshakes, a rule, a service.
 EACH = {"relay": 0.00015, "tunnel": 0.0024, "mesh": 0.0024}
 RULE, SERVICE = 0.0015, 0.002

@@ -31,10 +31,12 @@ class Sidecar:
         """Nothing: the agent ends it."""
 
 
-def service(name, identifier, port, *, old, proxy_port, upstream=None, check=None):
+def service(name, identifier, port, *, old, proxy_port, upstream=None, check=None, limits=None):
     """A service's definition: `connect.proxy` of Consul 1.2, or `connect.sidecar_service` of later ones. Only with the later
     does a sidecar fall out of the rotation with its service, through an alias check."""
     upstreams = [{"destination_name": upstream[0], "local_bind_port": upstream[1]}] if upstream else []
+    if limits:
+        upstreams[0]["config"] = {"shaping": limits}
     if old:
         connect = {"proxy": {"config": {"bind_port": proxy_port, "bind_address": "127.0.0.1", "upstreams": upstreams}}}
     else:
@@ -72,7 +74,8 @@ def start(name, program, site, variant, *, managed, old, port=0):
     if not variant.bare:
         identifiers.append("up")
         files["up.json"] = json.dumps(service(
-            "up", "up", site.ports.take(), old=old, proxy_port=site.ports.take(), upstream=("pub", entry)))
+            "up", "up", site.ports.take(), old=old, proxy_port=site.ports.take(), upstream=("pub", entry),
+            limits=limits_of(variant)))
     for number, target in enumerate([] if variant.bare else site.targets[:variant.targets]):
         identifier = "pub" if number == 0 else f"pub{number + 1}"
         identifiers.append(identifier)
@@ -117,6 +120,15 @@ def start(name, program, site, variant, *, managed, old, port=0):
         for process in reversed(started):
             site.supervisor.stop(process)
         raise
+
+
+def limits_of(variant):
+    """The `shaping` block of an upstream that says what the variant does."""
+    if not variant.scope:
+        return None
+    if variant.scope == "connections":
+        return {"connections_per_second": variant.rate}
+    return {variant.scope: {"bandwidth_in": variant.rate, "bandwidth_out": variant.rate}}
 
 
 def put(folder, files):

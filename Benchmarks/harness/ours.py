@@ -90,6 +90,9 @@ class Warren(Candidate):
                   "-drain-timeout", "100ms"]
         for target in site.targets[:variant.targets]:
             words += ["-target", target]
+        if variant.scope:
+            words += [{"connection": "-bandwidth-per-connection", "listener": "-bandwidth",
+                       "connections": "-connection-rate"}[variant.scope], variant.rate]
         if role == "relay":
             words += ["-splice", self.mode.get("splice", "auto")]
         else:

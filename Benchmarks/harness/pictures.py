@@ -11,8 +11,8 @@ SECTIONS = {
     "bulk": "Bulk", "request": "Requests over kept connections", "connect": "A new connection for each request",
     "latency": "Latency in open loop", "idle": "Idle tunnels", "syscalls": "System calls",
     "mix": "Elephants and mice", "slow": "Slow readers", "converge": "A target dies",
-    "resilience": "One of three targets fails", "intentions": "Under many intentions", "services": "With many services",
-    "agent": "An agent at its largest",
+    "resilience": "One of three targets fails", "shaped": "Limits of bandwidth and of connections",
+    "intentions": "Under many intentions", "services": "With many services", "agent": "An agent at its largest",
 }
 ORDER = ("direct", "floor-splice", "floor-copy", "warren", "warren-accelerated", "warren-attached", "warren-copies",
          "warren-splices", "haproxy", "haproxy-tuned",
@@ -126,6 +126,10 @@ def shortened(row):
         return "common rate" if "common" in settings else f"{settings['fraction']:.0%} of own saturation"
     if row["measure"] == "resilience":
         return {"kill": "killed", "stop": "stopped", "refuse": "refusing"}[settings["fault"]]
+    if row["measure"] == "shaped":
+        each = "each" if settings["scope"] == "connection" else "shared"
+        return (f"{settings['connections']} conn., {settings['rate']}/s" if settings["scope"] == "connections"
+                else f"{settings['connections']} of {settings['rate'] / 1e6:g} MB/s {each}")
     if row["measure"] in ("mix", "slow", "converge", "syscalls"):
         return {"mix": "64 mice, 8 elephants", "slow": "64 slow readers", "converge": "one of two",
                 "syscalls": "calls"}[row["measure"]]

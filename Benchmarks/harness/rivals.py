@@ -37,6 +37,7 @@ class Peer(Candidate):
             "MAXCONN": min(100_000, (site.descriptors - 200) // 2),
             # With pipes to splice through, two descriptors each for 1,024 of them.
             "MAXCONN_PIPES": min(100_000, (site.descriptors - 200 - 2048) // 2), "LOAD_STREAM": stream_module(),
+            "RATE": variant.rate,
         }
 
     def configuration(self, site, role, listen, variant):

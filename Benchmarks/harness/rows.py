@@ -103,6 +103,21 @@ def resilience(topology):
                   repetitions=1, targets=3, only=("warren", "haproxy", "envoy", "consul"))
 
 
+def shaping(topology):
+    """Limits, under a load that would take many times as much. nginx limits each connection; HAProxy has bandwidth limits
+    from 2.7 on, but counts connections; Envoy's local rate limit closes what is too much instead of letting it wait."""
+    peers = {"connection": ("nginx",), "connections": ("haproxy",)} if topology == "relay" else {}
+    for name, scope, count, rate, words in (
+            ("1", "connection", 1, 100_000_000, "1 stream held to 100 MB/s"),
+            ("100", "listener", 100, 100_000_000, "100 streams that share 100 MB/s"),
+            ("each-100", "connection", 100, 1_000_000, "100 streams held to 1 MB/s each"),
+            ("rate-1", "connections", 1, 300, "A connection for each request, 1 at a time, held to 300 a second"),
+            ("rate-100", "connections", 100, 300, "A connection for each request, 100 at a time, held to 300 a second")):
+        yield Row(f"{topology}-shaped-{name}", topology, "shaped", words,
+                  {"scope": scope, "connections": count, "rate": rate, "seconds": 10.0, "free_seconds": 1.5},
+                  repetitions=1, only=("warren", *peers.get(scope, ())))
+
+
 def growth():
     for count in (10, 1000, 10_000):
         yield Row(f"mesh-intentions-{count}", "mesh", "intentions",
@@ -135,8 +150,8 @@ MESH = ("bulk-1-to", "bulk-8-to", "request-64-c1", "request-64-c64", "connect-c1
 
 def rows():
     """Every row with its bars."""
-    table = [*of("relay"), *resilience("relay"), *of("tunnel")]
+    table = [*of("relay"), *resilience("relay"), *shaping("relay"), *of("tunnel")]
     table += [row for row in (*bulk("mesh"), *requests("mesh"), *connections("mesh"), *idle("mesh"), *converging("mesh"))
               if row.name.removeprefix("mesh-") in MESH]
-    table += [*resilience("mesh"), *growth()]
+    table += [*resilience("mesh"), *shaping("mesh"), *growth()]
     return [dataclasses.replace(row, bars=BARS.get(row.name, ())) for row in table]

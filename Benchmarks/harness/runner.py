@@ -1,5 +1,6 @@
 """One run from start to end: what is there, what runs in which order, and what becomes of trouble."""
 
+import contextlib
 import functools
 import os
 import subprocess
@@ -8,7 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import certificates, checks, faults, growth, machine, measures, micro, registry, render, scale
+from . import (certificates, checks, faults, growth, machine, measures, micro, registry, render, scale,
+               shaping)
 from .candidates import Deployment, Site, Variant
 from .estimate import estimate, takes_part
 from .load import LoadFailure
@@ -19,8 +21,8 @@ from .results import Results
 TOPOLOGIES = ("relay", "tunnel", "mesh")
 #: Measures that want processes of their own, started for the sample; the others share what runs for the whole group.
 FRESH = {"idle": measures.idle, "syscalls": measures.syscalls, "slow": measures.slow, "converge": faults.converge,
-         "resilience": faults.resilience, "intentions": growth.intentions, "services": growth.services,
-         "agent": scale.agent}
+         "resilience": faults.resilience, "shaped": shaping.shaped, "intentions": growth.intentions,
+         "services": growth.services, "agent": scale.agent}
 SHARED = {"bulk": measures.bulk, "request": measures.request, "connect": measures.connect, "mix": measures.mix}
 
 
@@ -274,11 +276,12 @@ class Runner:
             deployment = candidate.start(self.site, row.topology,
                                          Variant(resumed=row.resumed, workers=row.workers, targets=row.targets,
                                                  rules=row.settings.get("rules", 0),
-                                                 bare=row.measure == "agent"))
+                                                 bare=row.measure == "agent",
+                                                 scope=row.settings.get("scope", ""), rate=row.settings.get("rate", 0)))
             if row.targets > 1:
                 # Health checks have their first rounds, so that every target is known to be there.
                 time.sleep(1.5)
-            figures = FRESH[row.measure](self.bench, row, deployment, *self.hands(row, deployment, servers))
+            figures = FRESH[row.measure](self.bench, row, deployment, *self.hands(row, candidate, deployment, servers))
             self.note(row, candidate.name, repetition, figures)
         except (LoadFailure, StartFailure, OSError) as error:
             self.trouble(row, candidate.name, error)
@@ -288,8 +291,9 @@ class Runner:
             for server in servers:
                 self.supervisor.stop(server)
 
-    def hands(self, row, deployment, servers):
-        """What the measures of failing targets need to make them fail; their servers are replaced in `servers`."""
+    def hands(self, row, candidate, deployment, servers):
+        """What a measure needs beside the deployment: of failing targets what makes them fail, their servers being replaced in
+        `servers`; of limits the same candidate without any."""
         if row.measure == "converge":
             # A far end of the tunnel dies, where there is one to die; else the server itself.
             return [deployment.roles["pub2"].popen.kill if row.topology == "tunnel" else servers[-1].popen.kill]
@@ -298,7 +302,18 @@ class Runner:
                 servers.append(self.start_server(self.others[row.targets - 2]))
                 return servers[-1]
             return [faults.Victim(servers[-1], again)]
+        if row.measure == "shaped":
+            return [self.beside(candidate, row.topology)]
         return []
+
+    @contextlib.contextmanager
+    def beside(self, candidate, topology):
+        """A candidate as it comes, for as long as the block lasts."""
+        deployment = candidate.start(self.site, topology, Variant())
+        try:
+            yield deployment
+        finally:
+            candidate.stop(self.site, deployment)
 
     # One row for as long as somebody looks at it
 

@@ -20,6 +20,8 @@ struct Connection: ~Copyable {
         case handshakingBack
         /// Bytes flow.
         case relaying
+        /// Behind the target was nobody; the next one is dialled when the turn ends.
+        case beginningAgain
         /// A side was reset; the other is reset too as soon as it has taken what was sent to it.
         case resetting
         /// The client was told no; what it still sends is dropped, so that the word reaches it.
@@ -59,7 +61,7 @@ struct Connection: ~Copyable {
     var phase = Phase.dialling
     /// Whether the loop's ready list holds this connection.
     var isQueued = false
-    /// Four facts in one byte, since half a kilobyte is what a connection may have.
+    /// Facts in one byte, since half a kilobyte is what a connection may have.
     var marks: UInt8 = 0
     /// Whether the half-close deadline has taken the idle deadline's place.
     var isHalfClosed: Bool {
@@ -71,6 +73,11 @@ struct Connection: ~Copyable {
         get { marks & 2 != 0 }
         set { marks = newValue ? marks | 2 : marks & ~2 }
     }
+    /// Whether what the client says is kept for another target.
+    var isKeeping: Bool {
+        get { marks & 8 != 0 }
+        set { marks = newValue ? marks | 8 : marks & ~8 }
+    }
     /// Whether the back leg began as a second attempt beside another: then its events say so.
     var isBackHedge: Bool {
         get { marks & 4 != 0 }
@@ -78,8 +85,8 @@ struct Connection: ~Copyable {
     }
     /// Whether its target may have more than its share since others have joined.
     var isSurplus: Bool {
-        get { marks & 8 != 0 }
-        set { marks = newValue ? marks | 8 : marks & ~8 }
+        get { marks & 16 != 0 }
+        set { marks = newValue ? marks | 16 : marks & ~16 }
     }
     /// Whether the route's circuit breaker counts this connection, and as what.
     var gate = GateState.outside

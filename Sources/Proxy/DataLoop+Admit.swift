@@ -71,7 +71,7 @@ extension DataLoop {
     }
 
     /// Lets an alert reach the client: says that we are done, and reads until he is, for a second at the most.
-    private func linger(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, _ ending: Ending) {
+    func linger(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, _ ending: Ending) {
         connection.pointee.phase = .lingering
         connection.pointee.lastEnding = ending
         arm(slot, connection, at: loop.now + .seconds(1))

@@ -47,7 +47,7 @@ extension DataLoop {
                 dialFailed(connection, .unreachable(error), "\(error)")
             }
         }
-        end(slot, connection.pointee.lastEnding)
+        giveUp(slot, connection, connection.pointee.lastEnding)
     }
 
     func connectTimeout(_ connection: UnsafeMutablePointer<Connection>) -> Nanoseconds {
@@ -158,7 +158,7 @@ extension DataLoop {
     }
 
     /// Notes that the present target could not be reached, and lets it go.
-    private func dialFailed(_ connection: UnsafeMutablePointer<Connection>, _ ending: Ending, _ reason: String) {
+    func dialFailed(_ connection: UnsafeMutablePointer<Connection>, _ ending: Ending, _ reason: String) {
         counters.count(.dialFailures)
         connection.pointee.lastEnding = ending
         let route = route(of: connection)
@@ -188,8 +188,15 @@ extension DataLoop {
         let settings = route(of: connection).settings
         let hasExpiry = settings.longestLife > 0 || settings.endsWithCertificate
         connection.pointee.expiresAt = hasExpiry ? expiry(of: connection, settings) : .max
-        connection.pointee.tunnel.begin(tapped: openShadow(connection))
+        let isCopied = openShadow(connection)
         beginShaping(slot, connection)
+        connection.pointee.tunnel.begin()
+        let isKeeping = !isCopied && beginKeeping(connection, route(of: connection))
+        if connection.pointee.tunnel.keptCount > 0 {
+            connection.pointee.tunnel.sayAgain(&resources)
+            if !isKeeping { connection.pointee.tunnel.forgetKept(&resources) }
+        }
+        if isCopied || isKeeping { connection.pointee.tunnel.forward.beginTapping() }
         rearm(slot, connection)
         relay(slot, connection)
     }

@@ -100,7 +100,7 @@ extension DataLoop {
     func passesGate(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, _ route: RouteState) -> Bool {
         guard route.hasLimits else { return true }
         if let limit = route.gate.admit(source: source(of: connection.pointee), now: loop.now) {
-            end(slot, .limited(limit))
+            giveUp(slot, connection, .limited(limit))
             return false
         }
         connection.pointee.gate = .pending

@@ -22,11 +22,12 @@ extension DataLoop {
         case .relaying where connection.pointee.isQueued: break  // Its turn comes behind those with little to move.
         case .relaying: relay(slot, connection)
         case .resetting, .stranded: break
+        case .beginningAgain where side == .back: break
         case .lingering: goOnLingering(slot, connection)
         case .handshakingFront: handshakeFront(slot, connection)
         case .dialling where side == .back: dialEvent(slot, connection, readiness)
         case .handshakingBack where side == .back: handshakeBack(slot, connection)
-        case .deciding, .delayed, .dialling, .handshakingBack:
+        case .deciding, .delayed, .dialling, .handshakingBack, .beginningAgain:
             // The client is gone for good; a half-close (RDHUP alone) still wants its answer.
             // A unix socket hangs up when its peer closes in order, and what he wrote before is still to be delivered.
             let isGone = readiness.contains(.hangup) && !connection.pointee.client.isUnix
@@ -38,7 +39,10 @@ extension DataLoop {
 
     /// Moves bytes, and takes note of what that came to.
     func relay(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
-        guard connection.pointee.phase == .relaying else { return }
+        guard connection.pointee.phase == .relaying else {
+            if connection.pointee.phase == .beginningAgain { dial(slot, connection) }
+            return
+        }
         let before = connection.pointee.tunnel.movementMark
         let progress: Tunnel.Progress
         if connection.pointee.special >= 0 {
@@ -47,6 +51,7 @@ extension DataLoop {
         } else {
             progress = connection.pointee.tunnel.move(budget: share, &resources)
         }
+        if connection.pointee.isKeeping { keep(connection) }
         // An event that moved nothing, a probe's answer or a window's news, is no activity.
         if connection.pointee.tunnel.movementMark != before { connection.pointee.lastActivity = loop.now }
         switch progress {
@@ -59,8 +64,8 @@ extension DataLoop {
                 rearm(slot, connection)
             }
         case .moreWork: queue(slot, connection)
-        case .ended:
-            finish(slot, connection)
+        case .ended where mayBeginAgain(connection): beginAgain(slot, connection)
+        case .ended: finish(slot, connection)
         }
     }
 

@@ -72,6 +72,8 @@ extension DataLoop {
         case .handshakingBack:
             tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
         case .lingering: end(slot, connection.pointee.lastEnding)
+        // The turn's end is near, and dials.
+        case .beginningAgain: break
         case .delayed: beginDialling(slot, connection)
         case .stranded: end(slot, .injected)
         case .relaying:

@@ -65,6 +65,12 @@ public struct Half: ~Copyable {
     /// A direction in which nothing has moved.
     public init() {}
 
+    /// Leaves a copy of what passes in `RelayResources.tapped` from now on, and never splices.
+    public mutating func beginTapping() {
+        isTapped = true
+        neverSplices = true
+    }
+
     /// Leaves no more copies in the tap.
     public mutating func stopTapping() { isTapped = false }
 

@@ -60,6 +60,16 @@ public struct RelayResources: ~Copyable {
     /// What tapped tunnels have sent forward; valid until the next move.
     public var tapped: UnsafeRawBufferPointer { tap.bytes }
 
+    /// Adds what was tapped to what waits in `backlog`, and forgets it.
+    mutating func moveTap(behind backlog: inout Backlog) {
+        if backlog.count == 0 {
+            swap(&tap, &backlog)
+        } else {
+            backlog.append(tap.bytes, &buffers)
+            tap.clear(&buffers)
+        }
+    }
+
     /// Forgets what was tapped.
     public mutating func emptyTap() { tap.clear(&buffers) }
 

@@ -22,7 +22,9 @@ public struct Tunnel: ~Copyable {
     /// From back to front.
     public var backward = Half()
     /// Who was the first to say that it was done, or to break; of two in the same round the front.
-    public private(set) var firstEnd: Side?
+    public internal(set) var firstEnd: Side?
+    /// What the client has said, until the target answers; see `keepTapped`.
+    var kept = Backlog()
 
     /// A tunnel of two legs; the back one may come later.
     public init(front: consuming Leg, back: consuming Leg = .none) {
@@ -146,13 +148,11 @@ public struct Tunnel: ~Copyable {
         backward.abandon(&resources)
         front.abandon(&resources)
         back.abandon(&resources)
+        kept.clear(&resources.buffers)
     }
 
-    /// Settles how bytes travel, once both legs are there. With a tap, what goes forward is also left in
-    /// `RelayResources.tapped` after each move, and never spliced.
-    public mutating func begin(tapped: Bool = false) {
-        forward.isTapped = tapped
-        if tapped { forward.neverSplices = true }
+    /// Settles how bytes travel, once both legs are there.
+    public mutating func begin() {
         guard front.session != nil || back.session != nil else { return }
         forward.path = .tls
         backward.path = .tls

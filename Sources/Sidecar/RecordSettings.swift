@@ -23,7 +23,7 @@ public struct RecordSettings: Sendable, Equatable {
     func overridden(by config: Config) throws(DefinitionError) -> RecordSettings {
         var settings = self
         switch try config.text("records") {
-        case nil: break
+        case nil, ""?: break
         case "auto": settings.records = .automatic
         case "attached": settings.records = .attached
         case "detached": settings.records = .detached

@@ -8,15 +8,10 @@ extension RouteSettings {
     /// expiry is judged by it.
     mutating func readConditions(_ config: Config, now: Int64 = Clock.realtime) throws(DefinitionError) {
         do throws(SettingsError) {
-            if let value = config.value["shaping"], value != .null {
-                shaping = try ShapingSettings(reading: value, path: config.path + ".shaping")
-            }
-            if let value = config.value["faults"], value != .null {
-                faults = try FaultPlan(reading: value, path: config.path + ".faults", now: now)
-            }
-            if let value = config.value["mirror"], value != .null {
-                mirror = try Self.mirror(MirrorSettings(reading: value, path: config.path + ".mirror"), config.path)
-            }
+            let conditions = try ConditionSettings(reading: config.value, path: config.path, now: now)
+            shaping = conditions.shaping ?? shaping
+            faults = conditions.faults ?? faults
+            if let settings = conditions.mirror { mirror = try Self.mirror(settings, config.path) }
         } catch {
             throw DefinitionError(error.description)
         }

@@ -118,6 +118,9 @@ public struct Session: ~Copyable {
         warren_tls_refuse(raw, Int32(alert.code), &output.raw)
     }
 
+    /// The fatal alert by which the peer ended the session, if it did.
+    public var peerAlert: Alert? { fault.alert }
+
     /// New keys for what we send, before the next record; with `request`, for what the peer sends too. The message
     /// leaves with the next call that has a sink (attached: the next `seal`). False over TLS 1.2, which has no such
     /// thing, and when nothing more may be sent.

@@ -15,6 +15,7 @@ struct DataPlaneFlags {
     var log: LogFlags
     var policy = BalancePolicy.leastConnections
     var clientLimits = ConnectLimits()
+    var retry = RetryPolicy.exhaustive
 
     static func declare(_ flags: inout Flags) {
         flags.list("listen", "address", "Address to accept connections on.")
@@ -38,6 +39,12 @@ struct DataPlaneFlags {
             "workers", "number|auto",
             "Data loops, each a thread of its own; auto means one for each processor. The default is 1.")
         flags.value("connect-timeout", "duration", "How long one target may take to accept. The default is 5s.")
+        flags.value(
+            "attempts", "number", "Targets that one connection is tried with at the most, 1 to 8. The default is 8.")
+        flags.value(
+            "attempts-deadline", "duration",
+            "How long all attempts of one connection may take together. The default is 0, as long as each may by itself."
+        )
         flags.value(
             "idle-timeout", "duration", "Ends a connection on which nothing moved for so long. The default is 0, never."
         )
@@ -70,6 +77,8 @@ struct DataPlaneFlags {
         targets = try Self.endpoints(flags, "target", wildcard: false)
         route.connectTimeout = try flags.duration("connect-timeout", default: route.connectTimeout)
         if route.connectTimeout == 0 { throw Flags.Misuse(description: "-connect-timeout must be more than 0") }
+        retry.attempts = try flags.number("attempts", in: 1...8, default: retry.attempts)
+        retry.deadline = try flags.duration("attempts-deadline", default: retry.deadline)
         route.idleTimeout = try flags.duration("idle-timeout", default: route.idleTimeout)
         route.halfCloseTimeout = try flags.duration("half-close-timeout", default: route.halfCloseTimeout)
         try ConditionFlags.read(flags, into: &route)
@@ -113,7 +122,7 @@ struct DataPlaneFlags {
     /// To these targets, as the flags say.
     func plan(_ name: String, _ targets: [Target]) -> RoutePlan {
         RoutePlan(
-            Cluster(name, targets, policy: policy), retry: .exhaustive, sourceLimits: clientLimits,
+            Cluster(name, targets, policy: policy), retry: retry, sourceLimits: clientLimits,
             hashSource: .identity)
     }
 

@@ -104,13 +104,14 @@ struct ResilienceTests {
                  "max_inbound_connections": 100, "limits": {"max_connections": 200},
                  "source_limits": {"max_connections": 5, "max_connects_per_second": 9},
                  "intention_deny_live": "drain", "intention_drain_ms": 10, "balance_inbound_connections":
-                 "exact_balance", "envoy_stats_flush_interval": "x", "idle_timout_ms": 3}
+                 "exact_balance", "envoy_stats_flush_interval": "x", "idle_timout_ms": 3, "local_request_timeout_ms": 5}
                 """))
         #expect(settings.connectTimeout == 250_000_000 && settings.handshakeTimeout == 3_000_000_000)
         #expect(settings.limits == ConnectLimits(connections: 100))
         #expect(settings.sourceLimits == ConnectLimits(connections: 5, perSecond: 9))
         #expect(settings.denyLive == .drain(10_000_000))
-        #expect(settings.notes.count == 2)
+        #expect(settings.notes.count == 3)
+        #expect(settings.notes.contains { $0.hasPrefix("Proxy.Config.local_request_timeout_ms is about HTTP") })
         #expect(settings.notes.contains("Proxy.Config.idle_timout_ms is not known here and has no effect"))
     }
 

@@ -1,4 +1,5 @@
-"""connect-timeout: a target whose queue is full never answers; the next one gets its turn, or the client is told."""
+"""connect-timeout: a target whose queue is full never answers; the next one gets its turn, or the client is told; all attempts
+together take no longer than -attempts-deadline."""
 
 import socket
 import time
@@ -42,6 +43,16 @@ def run():
                     assert client.recv(5) == b"hello"
             counters = warren.counters()
             assert counters["dial_failures"] >= 1 and counters["established"] == 4, counters
+        others = [deaf_listener(kept) for _ in range(3)]
+        with Warren("-listen", "127.0.0.1:0", "-target", deaf, "-target", others[0], "-target", others[1], "-target",
+                    others[2], "-connect-timeout", "300ms", "-attempts-deadline", "450ms") as warren:
+            begin = time.monotonic()
+            with warren.connect() as client:
+                assert was_reset(client)
+            took = time.monotonic() - begin
+            assert 0.4 < took < 1.1, f"given up after {took:.2f} s"
+            line = warren.says("ending=connect-timeout")
+            assert "attempts=2" in line and "gave_up=deadline" in line, line
     finally:
         for end in kept:
             end.close()

@@ -43,7 +43,7 @@ struct ConditionTests {
             (["faults": ["kind": "refuse"]], "Proxy.Config.faults: want a list"),
             (["mirror": ["percent": 5]], "Proxy.Config.mirror.address is missing"),
             (["mirror": ["address": "shadow:9000"]], "Proxy.Config.mirror.address is the name"),
-            (["mirror": ["address": "9000"]], "Proxy.Config.mirror.address: \"9000\" has no port"),
+            (["mirror": ["address": "9000"]], "Proxy.Config.mirror.address is \"9000\", which has no port"),
             (["mirror": ["address": "127.0.0.1:9000", "share": 5]], "Proxy.Config.mirror.share is not known"),
         ] as [(Value, String)])
     func refused(config: Value, sentence: String) {

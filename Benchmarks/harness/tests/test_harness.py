@@ -3,6 +3,7 @@
 PYTHONPATH=Benchmarks python3 -m unittest discover -s Benchmarks/harness/tests -t Benchmarks
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -15,7 +16,7 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 from harness import (candidates, catalog, charts, checks, estimate, faults, load, measures, mesh, micro, registry, render,
-                     results, rivals, rows, runner, scale)
+                     results, rivals, rows, runner, scale, shaping)
 from harness.processes import Ports, StartFailure, Supervisor, is_listening
 
 
@@ -62,7 +63,50 @@ class Configuration(unittest.TestCase):
                         values = peer.replacements(site, role, "127.0.0.1:9", variant)
                         text = candidates.render(source.read_text(), values, variant.words())
                         self.assertNotIn("%", text, f"{name} {role}")
+                        self.assertNotIn("rate-limit", text)
                         self.assertNotRegex(text, "@[A-Z]")
+
+
+    def test_limits_reach_whoever_has_them(self):
+        site = candidates.Site(Path("/tmp/d"), None, None, ["127.0.0.1:1"], 20000)
+        for name, scope, line in (("nginx", "connection", "proxy_download_rate 700;"),
+                                  ("haproxy", "connections", "rate-limit sessions 700")):
+            peer = registry.PEERS[name]()
+            variant = candidates.Variant(scope=scope, rate=700)
+            text = candidates.render((candidates.RIVALS / f"{name}-relay{peer.suffix}").read_text(),
+                                     peer.replacements(site, "relay", "127.0.0.1:9", variant), variant.words())
+            self.assertIn(line, text)
+        self.assertEqual(mesh.limits_of(candidates.Variant(scope="listener", rate=7)),
+                         {"listener": {"bandwidth_in": 7, "bandwidth_out": 7}})
+        self.assertEqual(mesh.limits_of(candidates.Variant(scope="connections", rate=7)), {"connections_per_second": 7})
+        self.assertIsNone(mesh.limits_of(candidates.Variant()))
+
+
+class Limits(unittest.TestCase):
+    def test_what_is_let_through_is_held_against_what_was_set(self):
+        found = {one.name: one for one in rows.rows() if one.measure == "shaped"}
+        self.assertEqual(len(found), 10)
+        self.assertTrue(all(one.bars for one in found.values()))
+        self.assertEqual(shaping.wanted(found["relay-shaped-100"]), shaping.wanted(found["relay-shaped-each-100"]))
+        self.assertAlmostEqual(shaping.off(97, 100), 3)
+        self.assertAlmostEqual(shaping.off(103, 100), 3)
+
+    def test_figures_of_both_deployments_are_told(self):
+        class Bench:
+            def run(self, deployment, groups, seconds, warmup):
+                size = 2e9 if deployment.candidate == "free" else 1e9
+                return {"watched": [{"pid": 5, "user_s": 0.25, "system_s": 0.25}],
+                        "groups": [{"failures": 0, "bytes": size, "gbit_per_s": 0.79, "jain": 0.99}]}
+
+        class Runs(candidates.Deployment):
+            def pids(self, role=None):
+                return [5]
+
+        one = next(one for one in rows.rows() if one.name == "relay-shaped-1")
+        figures = shaping.shaped(Bench(), one, Runs("held", ""), contextlib.nullcontext(Runs("free", "")))
+        self.assertAlmostEqual(figures["cpu_s_per_gb"], 0.5)
+        self.assertAlmostEqual(figures["cpu_unlimited_s_per_gb"], 0.25)
+        self.assertAlmostEqual(figures["off_percent"], 1.25)
 
 
 class Sums(unittest.TestCase):

@@ -53,7 +53,7 @@ enum AgentServices {
         try checkAddresses(definition)
         if definition.token.isEmpty { definition.token = call.token }
         if let problem = weightsProblem(definition.weights) { throw Refusal(400, "Invalid Weights: \(problem)") }
-        let problems = definition.problems()
+        let problems = definition.problems(now: call.now.wall)
         if !problems.isEmpty { throw Refusal(400, multiError(problems)) }
         if let problem = ServiceDefinition.metaProblem(definition.meta) {
             throw Refusal(400, "Invalid Service Meta: \(problem)")

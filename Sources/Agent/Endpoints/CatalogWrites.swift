@@ -32,7 +32,7 @@ enum CatalogWrites {
         if let service = request.service {
             guard permit.allows(.serviceWrite(service.name)) else { throw .permissionDenied }
             guard !service.name.isEmpty else { throw Refusal(500, "Must provide service name with ID") }
-            let problems = service.problems()
+            let problems = service.problems(now: call.now.wall)
             if !problems.isEmpty { throw Refusal(500, multiError(problems)) }
         }
         if request.skipsNodeUpdate && core.catalog.node(name) == nil {

@@ -13,7 +13,7 @@ enum ConfigEntries {
         let body = try call.body("Bad request: Request decoding failed: ")
         let wish: ConfigEntryWish
         do throws(ConfigEntryFault) {
-            wish = try ConfigEntryWish(body)
+            wish = try ConfigEntryWish(body, now: call.now.wall)
         } catch {
             throw Refusal(error.status, error.text)
         }

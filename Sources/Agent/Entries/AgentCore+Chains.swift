@@ -66,7 +66,7 @@ extension AgentCore {
 
     /// Takes a kept entry back; whether it fits the others is seen when all are there.
     func restoreEntry(_ bytes: [UInt8]) {
-        guard let value = try? Value(parsing: bytes), let wish = try? ConfigEntryWish(value),
+        guard let value = try? Value(parsing: bytes), let wish = try? ConfigEntryWish(value, now: nil),
             case .entry(let kind, let content) = wish
         else {
             log(.error, "agent: a kept config entry cannot be read and is left out")
@@ -90,7 +90,7 @@ extension AgentCore {
         var wishes: [(place: Int, wish: ConfigEntryWish)] = []
         for (place, value) in configuration.configEntries.enumerated() {
             do throws(ConfigEntryFault) {
-                wishes.append((place, try ConfigEntryWish(value)))
+                wishes.append((place, try ConfigEntryWish(value, now: now.wall)))
             } catch {
                 throw StartError(description: "config_entries.bootstrap[\(place)]: \(error.text)")
             }

@@ -65,7 +65,10 @@ struct ConfigEntryFault: Error {
 
 extension ConfigEntryWish {
     /// Reads an entry in the API's spelling or a file's.
-    init(_ value: Value) throws(ConfigEntryFault) {
+    ///
+    /// - Parameter now: nanoseconds since 1970, by which the expiry of faults is judged; `nil` for an entry that was judged
+    ///   when it was written.
+    init(_ value: Value, now: Int64?) throws(ConfigEntryFault) {
         guard let object = value.object else {
             throw .decoding("json: cannot unmarshal \(value.kind) into Go value of type map[string]interface {}")
         }
@@ -80,7 +83,7 @@ extension ConfigEntryWish {
             throw .decoding("invalid config entry kind: \(kindText)")
         }
         if let chained = kind.chained {
-            self = .entry(kind, try Self.chainEntry(chained, value))
+            self = .entry(kind, try Self.chainEntry(chained, value, now))
             return
         }
         guard kind == .serviceIntentions else {
@@ -99,10 +102,12 @@ extension ConfigEntryWish {
         self = .intentions(destination: name, try Self.drafts(spelled["sources"]?.value, name))
     }
 
-    private static func chainEntry(_ kind: ChainEntry.Kind, _ value: Value) throws(ConfigEntryFault) -> ChainEntry {
+    private static func chainEntry(
+        _ kind: ChainEntry.Kind, _ value: Value, _ now: Int64?
+    ) throws(ConfigEntryFault) -> ChainEntry {
         let entry: ChainEntry
         do throws(EntryFault) {
-            entry = try ChainEntry(kind, value)
+            entry = try ChainEntry(kind, value, now: now)
         } catch {
             switch error {
             case .unreadable(let text): throw .decoding(text)

@@ -13,7 +13,7 @@ extension AgentCore {
         configuration = next
         do throws(StartError) {
             try attempt { () throws(StartError) in
-                _ = try plan(next)
+                _ = try plan(next, now: now)
                 try bootstrapEntries(now: now)
                 try readAccess()
             }

@@ -58,12 +58,12 @@ extension AgentCore {
     }
 
     /// The services and checks of a configuration worked out, so that nothing is done if one of them is wrong.
-    func plan(_ configuration: Configuration) throws(StartError) -> [Registration] {
+    func plan(_ configuration: Configuration, now: Now) throws(StartError) -> [Registration] {
         var registrations: [String: Registration] = [:]
         var order: [String] = []
         for definition in configuration.services {
             do throws(RegistrationError) {
-                let problems = definition.problems()
+                let problems = definition.problems(now: now.wall)
                 guard problems.isEmpty else { throw RegistrationError(multiError(problems)) }
                 let id = definition.effectiveID
                 // Two definitions of one id: the later wins, as in Consul, but not without a word.
@@ -100,7 +100,7 @@ extension AgentCore {
     }
 
     func register(_ configuration: Configuration, now: Now) throws(StartError) {
-        let registrations = try plan(configuration)
+        let registrations = try plan(configuration, now: now)
         let checks = configuration.checks.map { definition in
             var check = definition
             if check.id.isEmpty { check.id = check.name }

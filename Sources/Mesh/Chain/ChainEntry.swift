@@ -26,7 +26,10 @@ package enum ChainEntry: Sendable, Hashable {
 
     /// Reads an entry in the API's spelling or a file's, and checks it by itself. Whether it fits the others is
     /// `ChainGraph`'s to say.
-    package init(_ kind: Kind, _ value: Value) throws(EntryFault) {
+    ///
+    /// - Parameter now: nanoseconds since 1970, by which the expiry of faults is judged; `nil` for an entry that was judged
+    ///   when it was written.
+    package init(_ kind: Kind, _ value: Value, now: Int64? = nil) throws(EntryFault) {
         var reader = EntryReader()
         let common = ["Kind", "Name", "Namespace", "CreateIndex", "ModifyIndex"]
         let block = try reader.block(value, "", kind.keys + common)
@@ -48,8 +51,8 @@ package enum ChainEntry: Sendable, Hashable {
             }
         }
         switch self {
-        case .serviceDefaults(let entry): try entry.check()
-        case .proxyDefaults(let entry): try entry.check()
+        case .serviceDefaults(let entry): try entry.check(now: now)
+        case .proxyDefaults(let entry): try entry.check(now: now)
         case .splitter(let entry): try entry.check()
         case .resolver(let entry): try entry.check()
         }

@@ -29,6 +29,8 @@ enum UpstreamEntry {
         if let value = block["PassiveHealthCheck"] {
             settings["passive_health_check"] = .object(try health(value, path + ".PassiveHealthCheck", &reader))
         }
+        let balance = try block.text("BalanceOutboundConnections")
+        if !balance.isEmpty { settings["balance_outbound_connections"] = .string(balance) }
         return (try block.text("Name"), settings)
     }
 

@@ -6,7 +6,9 @@ package func multiError(_ problems: [String]) -> String {
 
 extension ServiceDefinition {
     /// The rules the definition breaks, in Consul's words (`NodeService.Validate`).
-    package func problems() -> [String] {
+    ///
+    /// - Parameter now: nanoseconds since 1970, by which the expiry of faults is judged.
+    package func problems(now: Int64) -> [String] {
         var problems: [String] = []
         if kind == .connectProxy {
             if (proxy?.destinationServiceName ?? "").isEmpty {
@@ -27,9 +29,11 @@ extension ServiceDefinition {
             problems.append("Services that are Connect native may not have a sidecar")
         }
         problems += proxy?.problems() ?? []
-        problems += proxy?.settingProblems() ?? []
-        problems += managedProxy?.settingProblems() ?? []
-        for sidecar in sidecar { problems += sidecar.proxy?.settingProblems() ?? [] }
+        problems += proxy?.settingProblems(at: "proxy", now: now) ?? []
+        problems += managedProxy?.settingProblems(now: now) ?? []
+        for sidecar in sidecar {
+            problems += sidecar.proxy?.settingProblems(at: "connect.sidecar_service.proxy", now: now) ?? []
+        }
         return problems
     }
 

@@ -5,9 +5,9 @@ extension FaultPlan {
     private static let longest: Int64 = 86_400_000_000_000
 
     /// Reads the `faults` list of an upstream's or a proxy's configuration, which stands at `path`. Expiries are in
-    /// nanoseconds since 1970 in the plan that comes of it; `now` is the same clock's time. A rule that has expired is read
-    /// like the others, and does nothing.
-    public init(reading value: Value, path: String, now: Int64) throws(SettingsError) {
+    /// nanoseconds since 1970 in the plan that comes of it; `now` is the same clock's time, or `nil` for rules that were judged
+    /// when they were written. A rule that has expired is read like the others, and does nothing.
+    public init(reading value: Value, path: String, now: Int64?) throws(SettingsError) {
         guard let entries = value.array else { throw SettingsError("\(path): want a list, have \(value.kind)") }
         var rules: [FaultRule] = []
         for (index, entry) in entries.enumerated() {
@@ -19,7 +19,7 @@ extension FaultPlan {
 
 extension FaultRule {
     /// Reads one rule.
-    init(reading value: Value, path: String, now: Int64, longest: Int64) throws(SettingsError) {
+    init(reading value: Value, path: String, now: Int64?, longest: Int64) throws(SettingsError) {
         let map = try SettingsMap(
             value, path: path,
             keys: ["kind", "source", "percent", "expires", "after_bytes", "after", "bandwidth"])
@@ -39,16 +39,16 @@ extension FaultRule {
             expires: try Self.expiry(map, now, longest))
     }
 
-    private static func expiry(_ map: SettingsMap, _ now: Int64, _ longest: Int64) throws(SettingsError) -> UInt64 {
-        let want =
-            "want a moment in UTC at most 24h ahead, such as \(Timestamp(nanoseconds: now / 1_000_000_000 * 1_000_000_000 + 600_000_000_000))"
+    private static func expiry(_ map: SettingsMap, _ now: Int64?, _ longest: Int64) throws(SettingsError) -> UInt64 {
+        let soon = (now ?? 0) / 1_000_000_000 * 1_000_000_000 + 600_000_000_000
+        let want = "want a moment in UTC at most 24h ahead, such as \(Timestamp(nanoseconds: soon))"
         guard let text = try map.text("expires") else {
             throw map.error("expires", "is missing, and a fault must not outlive its purpose: \(want)")
         }
         guard let moment = Timestamp(rfc3339: text), moment.nanoseconds > 0 else {
             throw map.error("expires", "is \"\(text)\": \(want)")
         }
-        guard moment.nanoseconds - now <= longest else { throw map.error("expires", "is too far ahead: \(want)") }
+        if let now, moment.nanoseconds - now > longest { throw map.error("expires", "is too far ahead: \(want)") }
         return UInt64(moment.nanoseconds)
     }
 

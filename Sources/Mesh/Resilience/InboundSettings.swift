@@ -36,6 +36,7 @@ public struct InboundSettings: Sendable, Hashable {
             "local_connect_timeout_ms", "handshake_timeout_ms", "limits", "source_limits", "max_inbound_connections",
             "balance_inbound_connections", "intention_deny_live", "intention_drain_ms", "bind_address", "bind_port",
             "local_service_address", "upstreams", "protocol", "shaping", "faults", "mirror", "records", "resumption_ms",
+            "local_request_timeout_ms",
         ])
 
     /// Reads a map of settings.
@@ -54,6 +55,11 @@ public struct InboundSettings: Sendable, Hashable {
         if try settings.word("balance_inbound_connections", [("exact_balance", true)]) == true {
             notes.append(
                 "\(settings.path("balance_inbound_connections")): loops take connections as the kernel spreads them")
+        }
+        if try settings.milliseconds("local_request_timeout_ms") != nil {
+            notes.append(
+                "\(settings.path("local_request_timeout_ms")) is about HTTP requests, which a TCP tunnel does not see: it has no effect"
+            )
         }
         let drain = try settings.milliseconds("intention_drain_ms") ?? 30_000_000_000
         denyLive =

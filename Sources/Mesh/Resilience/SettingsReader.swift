@@ -11,7 +11,8 @@ struct SettingsReader {
         self.reader = reader
     }
 
-    private func member(_ key: String) throws(TypeError) -> Reader? {
+    /// What stands under `key`, by the name that was written; `nil` also for null.
+    func member(_ key: String) throws(TypeError) -> Reader? {
         let plain = String(key.filter { $0 != "_" })
         var candidate = try reader.member(key)
         if candidate == nil { candidate = try reader.member(plain) }

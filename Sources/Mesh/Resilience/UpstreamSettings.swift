@@ -1,7 +1,7 @@
 import JSON
 
-/// How connections to an upstream are made and kept: the resilience keys of `upstreams[].config`, of a config entry's
-/// upstream configuration and of `proxy-defaults`. `nil` leaves a default alone. Times are nanoseconds.
+/// How connections to an upstream are made and kept: the resilience keys of `upstreams[].config` and of the `UpstreamConfig`
+/// of a service-defaults entry. `nil` leaves a default alone. Times are nanoseconds.
 public struct UpstreamSettings: Sendable, Hashable {
     /// For connect and handshake with one instance (`connect_timeout_ms`).
     public var connectTimeout: UInt64?
@@ -36,7 +36,7 @@ public struct UpstreamSettings: Sendable, Hashable {
         LifetimeSettings.known.union([
             "connect_timeout_ms", "limits", "passive_health_check", "balance", "hash_on", "retry", "protocol",
             "shaping", "faults", "mirror", "records", "resumption_ms", "slow_start_config", "zone_aware_lb_config",
-            "hedge_policy", "rebalance",
+            "hedge_policy", "rebalance", "balance_outbound_connections",
         ])
 
     /// Reads a map of settings; keys of other readers are left alone.
@@ -64,6 +64,10 @@ public struct UpstreamSettings: Sendable, Hashable {
         if let section = try settings.section("hedge_policy") { hedge = try HedgePolicy(section, &notes) }
         if let section = try settings.section("rebalance") { rebalance = try RebalancePolicy(section, &notes) }
         if let section = try settings.section("retry") { retry = try RetryPolicy(section) }
+        if try settings.word("balance_outbound_connections", [("exact_balance", true)]) == true {
+            notes.append(
+                "\(settings.path("balance_outbound_connections")): loops take connections as the kernel spreads them")
+        }
         for key in settings.others(than: Self.known.union(alsoKnown)) {
             notes.append("\(settings.path(key)) is not known here and has no effect")
         }
