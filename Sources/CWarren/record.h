@@ -17,6 +17,8 @@ enum {
 
 enum { CONTENT_CHANGE_CIPHER = 20, CONTENT_ALERT = 21, CONTENT_HANDSHAKE = 22, CONTENT_DATA = 23 };
 
+enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_NEW_SESSION_TICKET = 4, MESSAGE_KEY_UPDATE = 24 };
+
 enum aead_kind { AEAD_AES_128_GCM = 0, AEAD_AES_256_GCM = 1, AEAD_CHACHA20_POLY1305 = 2, AEAD_KINDS = 3 };
 
 /* An expanded key. Slots belong to the engine: an idle session needs none, its raw key expands again in well under a
@@ -88,6 +90,11 @@ WARREN_HIDDEN int warren_record_seal(
     warren_tls_session *session, const uint8_t *plain, size_t length, size_t *consumed);
 /* One alert record; 0 sent, -1 no room. */
 WARREN_HIDDEN int warren_record_alert(warren_tls_session *session, int level, int alert);
+/* What a record says that is not data. *only_tickets tells whether all of it was of tickets. 0 or -1. */
+WARREN_HIDDEN int warren_record_take(
+    warren_tls_session *session, uint8_t type, const uint8_t *bytes, size_t length, int *only_tickets);
+/* A failure that is the peer's doing: it hears of it, if there is room. Always -1. */
+WARREN_HIDDEN int warren_record_fail(warren_tls_session *session, int reason, int alert, const char *detail);
 /* Sends the KeyUpdate that is owed if there is room. */
 WARREN_HIDDEN int warren_record_pay(warren_tls_session *session);
 /* Wipes all secrets of the session and frees what the layer holds. Fine on one that was never detached. */

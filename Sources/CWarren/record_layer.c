@@ -9,9 +9,6 @@
 #include "record.h"
 
 enum {
-    MESSAGE_CLIENT_HELLO = 1,
-    MESSAGE_NEW_SESSION_TICKET = 4,
-    MESSAGE_KEY_UPDATE = 24,
     /* RFC 8446 section 4.6.1: lifetime, age_add, nonce<0..255>, ticket<1..2^16-1>, extensions<0..2^16-2>. */
     LARGEST_TICKET = 4 + 4 + 1 + 255 + 2 + 65535 + 2 + 65535,
     /* In a row, before we take them for an attack on our CPU; the number other implementations use too. */
@@ -30,7 +27,8 @@ static int seal_record(warren_tls_session *session, uint8_t type, const uint8_t 
     warren_tls_engine *engine = session->context->engine;
     struct record_direction *direction = &session->records.writing;
     warren_sink *output = session->output;
-    if (direction->sequence == UINT64_MAX) return -1;
+    /* Once the kernel counts these records, one of ours would use a nonce twice. */
+    if (direction->sequence == UINT64_MAX || (session->records.kernel & WARREN_TLS_WRITING) != 0) return -1;
     struct aead_slot *slot = warren_aead_slot(engine, direction, session->records.kind, 1);
     if (slot == NULL) return -1;
     uint8_t *record = output->base + output->count, nonce[12];
@@ -53,6 +51,10 @@ static size_t room_of(const warren_tls_session *session) {
 
 int warren_record_alert(warren_tls_session *session, int level, int alert) {
     uint8_t body[2] = {(uint8_t)level, (uint8_t)alert};
+    if ((session->records.kernel & WARREN_TLS_WRITING) != 0) {
+        memcpy(session->records.owes_alert, body, sizeof body);
+        return 0;
+    }
     if (room_of(session) < ALERT_RECORD) return -1;
     return seal_record(session, CONTENT_ALERT, body, sizeof body);
 }
@@ -63,13 +65,17 @@ static int fail(warren_tls_session *session, int reason, int alert, const char *
     return warren_tls_fail(session, reason, alert, detail);
 }
 
+int warren_record_fail(warren_tls_session *session, int reason, int alert, const char *detail) {
+    return fail(session, reason, alert, detail);
+}
+
 static int fail_inside(warren_tls_session *session) {
     return fail(session, WARREN_TLS_INTERNAL, ALERT_INTERNAL_ERROR, "out of memory, or libcrypto failed");
 }
 
 int warren_record_pay(warren_tls_session *session) {
     struct record_state *records = &session->records;
-    if (records->owes_update == 0 || session->closed) return 0;
+    if (records->owes_update == 0 || session->closed || (records->kernel & WARREN_TLS_WRITING) != 0) return 0;
     if (room_of(session) < KEY_UPDATE_RECORD) return 0;
     uint8_t message[5] = {MESSAGE_KEY_UPDATE, 0, 0, 1, records->owes_update == 2};
     if (seal_record(session, CONTENT_HANDSHAKE, message, sizeof message) != 0) return fail_inside(session);
@@ -176,6 +182,26 @@ static int take_alert(warren_tls_session *session, const uint8_t *bytes, size_t 
     return warren_tls_fail(session, WARREN_TLS_PEER_ALERT, bytes[1], detail);
 }
 
+int warren_record_take(
+    warren_tls_session *session, uint8_t type, const uint8_t *bytes, size_t length, int *only_tickets) {
+    struct record_state *records = &session->records;
+    *only_tickets = 0;
+    if (type != CONTENT_HANDSHAKE && (records->message_left > 0 || records->message_count > 0))
+        return fail(
+            session, WARREN_TLS_UNEXPECTED, ALERT_UNEXPECTED_MESSAGE, "a record inside a handshake message");
+    if (++records->empty_records > MOST_EMPTY_RECORDS)
+        return fail(
+            session, WARREN_TLS_FLOOD, ALERT_UNEXPECTED_MESSAGE, "too many records without data in a row");
+    switch (type) {
+    case CONTENT_DATA: return 0;
+    case CONTENT_ALERT: return take_alert(session, bytes, length);
+    case CONTENT_HANDSHAKE: return take_handshake(session, bytes, length, only_tickets);
+    default:
+        return fail(
+            session, WARREN_TLS_UNEXPECTED, ALERT_UNEXPECTED_MESSAGE, "a record of a type that has no place here");
+    }
+}
+
 /* A client keeps OpenSSL's session until the first ticket: only OpenSSL knows the resumption secret. It is fed the very
  * record, and whatever it would like to answer is not sent: the write direction is ours since the handshake. */
 static int feed_ticket(warren_tls_session *session, uint8_t *record, size_t length) {
@@ -220,7 +246,7 @@ static int take_record(warren_tls_session *session, size_t length, uint8_t *out,
     struct record_direction *direction = &records->reading;
     uint8_t *record = session->input->base, nonce[12];
     *count = 0;
-    if (direction->sequence == UINT64_MAX)
+    if (direction->sequence == UINT64_MAX || (records->kernel & WARREN_TLS_READING) != 0)
         return fail(session, WARREN_TLS_SEQUENCE, ALERT_INTERNAL_ERROR, "record numbers are used up");
     struct aead_slot *slot = warren_aead_slot(engine, direction, records->kind, 0);
     if (slot == NULL) return fail_inside(session);
@@ -239,24 +265,14 @@ static int take_record(warren_tls_session *session, size_t length, uint8_t *out,
     uint8_t type = out[--inner];
     if (inner > RECORD_LARGEST_PLAIN)
         return fail(session, WARREN_TLS_BAD_RECORD, ALERT_RECORD_OVERFLOW, "a record holds more than 16 KiB");
-    if (type != CONTENT_HANDSHAKE && (records->message_left > 0 || records->message_count > 0))
-        return fail(session, WARREN_TLS_UNEXPECTED, ALERT_UNEXPECTED_MESSAGE, "a record inside a handshake message");
-    if (type == CONTENT_DATA && inner > 0) {
+    if (type == CONTENT_DATA && inner > 0 && records->message_left == 0 && records->message_count == 0) {
         records->empty_records = 0;
         *count = inner;
         if (session->ssl != NULL) warren_tls_free_ssl(session);
         return 0;
     }
-    if (++records->empty_records > MOST_EMPTY_RECORDS)
-        return fail(session, WARREN_TLS_FLOOD, ALERT_UNEXPECTED_MESSAGE, "too many records without data in a row");
-    int only_tickets = 0, outcome;
-    switch (type) {
-    case CONTENT_DATA: outcome = 0; break;
-    case CONTENT_ALERT: outcome = take_alert(session, out, inner); break;
-    case CONTENT_HANDSHAKE: outcome = take_handshake(session, out, inner, &only_tickets); break;
-    default:
-        outcome = fail(session, WARREN_TLS_UNEXPECTED, ALERT_UNEXPECTED_MESSAGE, "a record of a type that has no place here");
-    }
+    int only_tickets;
+    int outcome = warren_record_take(session, type, out, inner, &only_tickets);
     if (outcome != 0 || session->ssl == NULL) return outcome;
     if (only_tickets) return feed_ticket(session, record, RECORD_HEADER + length);
     warren_tls_free_ssl(session);

@@ -238,6 +238,7 @@ warren_tls_context *warren_tls_context_new(
     engine->references++;
     context->server = config->server;
     context->records = config->records;
+    context->kernel = config->kernel;
     context->not_after = INT64_MAX;
     context->resumption_seconds = config->resumption_seconds;
     context->verified_seconds = config->verified_seconds;

@@ -74,6 +74,10 @@ struct record_state {
     uint8_t owes_update;          /* 0 none, 1 KeyUpdate, 2 KeyUpdate that asks for one back */
     uint8_t empty_records;        /* in a row that brought no data */
     uint8_t have_reading, have_writing; /* secrets seen when they were derived */
+    uint8_t kernel;               /* WARREN_TLS_WRITING | WARREN_TLS_READING: the kernel does those records */
+    uint8_t owes_alert[2];        /* level and number of an alert that the kernel has to send; level 0: none */
+    int64_t kernel_mark;          /* bytes written less bytes of data, without the records of the present key */
+    uint64_t kernel_data;         /* data when the kernel gave us its last other record */
 };
 
 /* What key derivation works with; one for each library context. */
@@ -111,6 +115,7 @@ struct warren_tls_context {
     SSL_CTX *ssl;
     int server;
     int records;
+    int kernel;
     int64_t not_after;
     int64_t resumption_seconds;
     int64_t verified_seconds;

@@ -24,6 +24,10 @@ public struct Errno: Error, Equatable, Hashable, Sendable, CustomStringConvertib
     public static let noSuchFile = Errno(2)
     /// The call would have to wait; on Linux EWOULDBLOCK is the same number.
     public static let again = Errno(11)
+    /// A TLS record that does not decrypt, told by the kernel that opens records.
+    public static let badMessage = Errno(74)
+    /// A TLS record longer than records can be, told by the same.
+    public static let messageTooLong = Errno(90)
     /// An argument the call cannot take, for instance a socket that cannot be spliced.
     public static let invalid = Errno(22)
     /// Permission denied, for instance a port below 1024 without the capability for it.

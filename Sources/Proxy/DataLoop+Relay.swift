@@ -85,13 +85,16 @@ extension DataLoop {
 
     /// Whether the side that did not break has yet to receive what was sent to it (SIOCOUTQ, tcp(7)).
     func hasUnsent(_ connection: UnsafeMutablePointer<Connection>, _ ending: Ending) -> Bool {
-        let survivor: Int32
+        let survivor: Side
         switch ending {
-        case .broken(.front, _), .tls(.front, _): survivor = connection.pointee.tunnel.back.descriptor
-        case .broken(.back, _), .tls(.back, _): survivor = connection.pointee.tunnel.front.descriptor
+        case .broken(let side, _), .tls(let side, _): survivor = side.opposite
         default: return false
         }
-        return survivor >= 0 && warren_unsent(survivor) > 0
+        let descriptor =
+            survivor == .front
+            ? connection.pointee.tunnel.front.descriptor : connection.pointee.tunnel.back.descriptor
+        guard descriptor >= 0 else { return false }
+        return warren_unsent(descriptor) > 0 || connection.pointee.tunnel.kernelHoldsRecords(for: survivor)
     }
 
     /// Ends a connection: closes both sides, says farewell, frees the slot.
@@ -129,6 +132,8 @@ extension DataLoop {
         counters[.bytesForward] &+= farewell.bytesForward
         counters[.bytesBackward] &+= farewell.bytesBackward
         counters[.bytesSpliced] &+= farewell.bytesSpliced
+        if connection.tunnel.front.isInKernel { counters.count(.clientKernel) }
+        if connection.tunnel.back.isInKernel { counters.count(.targetKernel) }
         switch ending {
         case .idle, .halfClosed, .handshakeTimeout, .unreachable(.timedOut): counters.count(.timeouts)
         case .broken, .tls: counters.count(.broken)

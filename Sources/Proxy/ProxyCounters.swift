@@ -46,12 +46,16 @@ public struct ProxyCounters: Sendable, Equatable {
         case clientResumed
         /// Those of them after which our own record layer took over (`docs/decisions/0400-detached-records.md`).
         case clientDetached
+        /// Tunnels that are over in which the kernel took records of the client's over (`docs/decisions/0402-kernel-tls.md`).
+        case clientKernel
         /// TLS handshakes completed with targets.
         case targetHandshakes
         /// Those of them that were resumed.
         case targetResumed
         /// Those of them after which our own record layer took over.
         case targetDetached
+        /// Tunnels that are over in which the kernel took records of the target's over.
+        case targetKernel
         /// Targets whose certificate is good and is not that of whom we wanted to reach.
         case targetMismatches
         /// Clients that were verified and not admitted.

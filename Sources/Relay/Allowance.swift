@@ -19,7 +19,8 @@ struct Allowance {
     private(set) var bytes: Int
     /// The most that one read may ask for.
     private var most: Int
-    private let isHard: Bool
+    /// Whether it is a grant.
+    let isHard: Bool
 
     init(budget: Int) {
         bytes = budget

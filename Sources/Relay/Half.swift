@@ -45,6 +45,20 @@ public struct Half: ~Copyable {
     var neverSplices = false
     /// A copy of what passes is left in the resources' tap.
     var isTapped = false
+    /// Whether TLS records of this direction are to be given to the kernel.
+    var handOver = HandOver.undecided
+    /// Rounds since the kernel was asked how many records it has sealed.
+    var roundsInKernel: UInt16 = 0
+
+    /// Whether, and how far, a direction's records are the kernel's.
+    enum HandOver: UInt8 {
+        /// Not a stream of bulk yet.
+        case undecided
+        /// At the next boundary.
+        case wanted
+        /// Done, or as far as it can be done.
+        case settled
+    }
 
     /// A leg that failed, as seen by this direction.
     public struct Failure: Sendable, Equatable {

@@ -95,15 +95,25 @@ extension Leg {
 }
 
 extension Leg {
-    /// "TLSv1.3/TLS_AES_128_GCM_SHA256/detached/resumed", for the farewell record.
+    /// "TLSv1.3/TLS_AES_128_GCM_SHA256/detached/resumed", for the farewell record. Who protected the records: "attached" is
+    /// OpenSSL, "detached" our record layer, "kernel" the kernel in both directions, "kernel-sent" and "kernel-received" in one.
     public var tlsSummary: String {
         switch session {
         case .none: return "-"
         case .some(let session):
             return [
                 session.version?.description ?? "handshake", session.cipherName,
-                session.isDetached ? "detached" : "attached", session.isResumed ? "resumed" : "full",
+                recordKeeper(session), session.isResumed ? "resumed" : "full",
             ].joined(separator: "/")
+        }
+    }
+
+    private func recordKeeper(_ session: borrowing Session) -> String {
+        switch (session.isInKernel(.writing), session.isInKernel(.reading)) {
+        case (true, true): "kernel"
+        case (true, false): "kernel-sent"
+        case (false, true): "kernel-received"
+        case (false, false): session.isDetached ? "detached" : "attached"
         }
     }
 }

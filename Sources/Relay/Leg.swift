@@ -26,6 +26,8 @@ public struct Leg: ~Copyable {
     var isBroken = false
     /// close_notify, where there is TLS, has been put behind the last byte.
     var endWasSealed = false
+    /// What the kernel does of this leg's TLS: `Leg+Kernel.swift`.
+    var kernel = KernelShare()
 
     /// What the socket would not take yet, in a borrowed block; empty most of the time.
     var unsent = Backlog()

@@ -11,8 +11,11 @@ extension Tunnel {
             guard flush(&half, to: &sink, &resources, &io) else { return false }
             if half.sourceEnded {
                 let isWhole = half.failure == nil && !source.isBroken
-                if !finish(&half, to: &sink, isWhole: isWhole, otherIsFinished, &resources, &io) { continue }
-                return false
+                switch finish(&half, to: &sink, isWhole: isWhole, otherIsFinished, &resources, &io) {
+                case .delivers: continue
+                case .settles: return true
+                case .done, .waits: return false
+                }
             }
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
             guard source.hasInput, sink.isWritable else { return false }
@@ -27,26 +30,43 @@ extension Tunnel {
         }
     }
 
-    /// Tells the sink the end of the stream, once everything before it is delivered. False when that left bytes to deliver
-    /// first.
+    private enum Finish {
+        /// The end was said, or there is nobody to say it to.
+        case done
+        /// Bytes have to be delivered first.
+        case delivers
+        /// The kernel is about to give TCP the last records.
+        case settles
+        /// An edge will tell when TCP has room for them.
+        case waits
+    }
+
+    /// Tells the sink the end of the stream, once everything before it is delivered.
     private static func finish<IO: StreamIO & ~Copyable>(
         _ half: inout Half, to sink: inout Leg, isWhole: Bool, _ otherIsFinished: Bool,
         _ resources: inout RelayResources, _ io: inout IO
-    ) -> Bool {
+    ) -> Finish {
         // A source that broke did not say "that was all", so neither do we: the owner passes the reset on.
         if isWhole {
-            if !sink.endWasSealed, sealEnd(&half, &sink, &resources, &io) { return false }
+            if !sink.endWasSealed, sealEnd(&half, &sink, &resources, &io) { return .delivers }
+            if sink.kernel.contains(.seals), half.failure == nil {
+                switch sink.kernelHoldsRecords(data: half.bytes, &io) {
+                case .none: break
+                case .some(let hasRoom): return hasRoom ? .settles : .waits
+                }
+            }
             // With the other direction over as well, the close that follows says it without a call of its own.
             if !otherIsFinished { io.shutdownWrite(sink.descriptor) }
         }
         half.isFinished = true
-        return true
+        return .done
     }
 
     /// Delivers what waits. False while some still does, or when the sink is gone.
     private static func flush<IO: StreamIO & ~Copyable>(
         _ half: inout Half, to sink: inout Leg, _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool {
+        if sink.kernel.contains(.seals), !attendToKernel(&half, &sink, &resources, &io) { return false }
         if sink.unsent.count > 0 {
             if let error = sink.flush(&resources, &io) {
                 sinkFailed(&half, &sink, .socket(error), &resources)
@@ -77,7 +97,7 @@ extension Tunnel {
         _ resources: inout RelayResources, _ io: inout IO
     ) {
         let scratch = left.room(in: resources.scratch)
-        guard let count = receive(&half, from: &source, into: scratch, &io) else { return }
+        guard let count = receive(&half, from: &source, into: scratch, &resources, &io) else { return }
         left.spend(count)
         if count == RelayResources.scratchSize {
             half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
@@ -94,10 +114,14 @@ extension Tunnel {
         }
     }
 
-    /// Reads a plain source; `nil` when there is nothing to go on with.
+    /// Reads a source whose bytes come as they are, plain or opened by the kernel; `nil` when there is nothing to go on with.
     static func receive<IO: StreamIO & ~Copyable>(
-        _ half: inout Half, from source: inout Leg, into bytes: UnsafeMutableRawBufferPointer, _ io: inout IO
+        _ half: inout Half, from source: inout Leg, into bytes: UnsafeMutableRawBufferPointer,
+        _ resources: inout RelayResources, _ io: inout IO
     ) -> Int? {
+        if source.kernel.contains(.opens) {
+            return receiveOpened(&half, from: &source, into: bytes, &resources, &io)
+        }
         switch io.receive(source.descriptor, into: bytes) {
         case .bytes(let count):
             if count < bytes.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {

@@ -30,6 +30,8 @@ extension Tunnel {
             copyForGood(&half, &resources)
             return false
         }
+        // What comes next has to be looked at, see `KernelShare.insideMessage`.
+        if source.kernel.contains(.insideMessage) { return false }
         if half.pipe == nil { half.pipe = resources.pipes.borrow() }
         guard let pipe = half.pipe.take() else {
             // No pipe to be had: the stream goes on copying.
@@ -38,7 +40,8 @@ extension Tunnel {
         }
         let asked = left.room(upTo: pipe.capacity)
         switch io.splice(from: source.descriptor, to: pipe.writeEnd, count: asked) {
-        case .bytes(let count):
+        case .bytes(var count):
+            if source.kernel.contains(.opens) { spliceMore(&count, asked, source.descriptor, pipe.writeEnd, &io) }
             left.spend(count)
             half.pipeReadEnd = pipe.readEnd
             half.pipe = consume pipe
@@ -54,6 +57,11 @@ extension Tunnel {
             resources.pipes.giveBack(pipe, isEmpty: true)
             let isBulk = half.shortSplices < RelayResources.shortSplicesToCopy
             if !isBulk, resources.splicePolicy == .auto { leaveSplice(&half, &resources) }
+        case .ended where source.kernel.contains(.opens), .failed where source.kernel.contains(.opens):
+            // EINVAL: a record that is not data. 0: the end of the stream, or a record of no bytes. A read tells, as it does what
+            // else may be wrong.
+            resources.pipes.giveBack(pipe, isEmpty: true)
+            return false
         case .ended:
             // The end of the stream, or urgent data that splice(2) does not get past when the peer has ended: a read tells.
             resources.pipes.giveBack(pipe, isEmpty: true)
@@ -69,5 +77,15 @@ extension Tunnel {
             sourceFailed(&half, .socket(error))
         }
         return true
+    }
+
+    /// A splice(2) from a socket whose records the kernel opens brings one record: goes on up to a quarter of what was asked, so
+    /// that the sink gets more at a time. What stops it shows again when the pipe is empty.
+    private static func spliceMore<IO: StreamIO & ~Copyable>(
+        _ count: inout Int, _ asked: Int, _ source: Int32, _ writeEnd: Int32, _ io: inout IO
+    ) {
+        while count < asked / 4, case .bytes(let more) = io.splice(from: source, to: writeEnd, count: asked - count) {
+            count += more
+        }
     }
 }

@@ -8,10 +8,15 @@ extension Tunnel {
         _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Allowance,
         _ resources: inout RelayResources, _ io: inout IO
     ) {
-        if source.session != nil {
+        if half.handOver == .wanted {
+            giveToKernel(&half, source: &source, sink: &sink, &resources, &io)
+            if half.path != .tls { return }
+        }
+        if source.isOpenedHere {
             openBatch(&half, from: &source, to: &sink, &left, &resources, &io)
-        } else if let count = receive(&half, from: &source, into: left.room(in: resources.plain), &io) {
+        } else if let count = receive(&half, from: &source, into: left.room(in: resources.plain), &resources, &io) {
             left.spend(count)
+            noteBulk(&half, read: count, left, resources)
             deliver(resources.plain, count, &half, to: &sink, &resources, &io)
         }
     }
@@ -23,19 +28,23 @@ extension Tunnel {
     ) {
         let memory = resources.arrived
         let carried = source.carry.count
+        let untilBoundary =
+            half.handOver == .wanted && carried > 0 ? Session.missing(behind: source.carry.bytes) : .max
         if carried > 0 {
             memory.baseAddress!.copyMemory(from: source.carry.bytes.baseAddress!, byteCount: carried)
             source.carry.clear(&resources.buffers)
         }
         var count = carried
         var transportEnded = false
-        if source.isReadable, carried < RelayResources.batchSize {
-            let most = left.room(upTo: RelayResources.batchSize)
+        // The kernel cannot be given the beginning of a record back: when it is to have the next one, reading stops at a boundary.
+        if source.isReadable, carried < RelayResources.batchSize, untilBoundary > 0 {
+            let most = min(left.room(upTo: RelayResources.batchSize), untilBoundary)
             let room = UnsafeMutableRawBufferPointer(rebasing: memory[carried..<carried + most])
             switch io.receive(source.descriptor, into: room) {
             case .bytes(let arrived):
                 count += arrived
                 left.spend(arrived)
+                noteBulk(&half, read: arrived, left, resources)
                 if arrived < room.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {
                     source.isReadable = false
                 }
@@ -74,6 +83,7 @@ extension Tunnel {
                 opened = try source.session!.open(input: &window, into: resources.plain, output: &answers)
             } catch {
                 _ = source.send(answers.written, &resources, &io)
+                _ = source.payInKernel(&io)
                 sourceFailed(&half, .tls(error.reason))
                 return
             }
@@ -82,8 +92,14 @@ extension Tunnel {
             if !source.endWasSealed, let error = source.send(answers.written, &resources, &io) {
                 sourceBroke(&half, &source, error)
             }
+            let cause = source.payInKernel(&io)
+            if case .socket(let error) = cause { sourceBroke(&half, &source, error) }
             deliver(resources.plain, opened.count, &half, to: &sink, &resources, &io)
             if half.isFinished { return }
+            if case .tls(let reason) = cause {
+                sourceFailed(&half, .tls(reason))
+                return
+            }
             switch opened.stop {
             case .needsInput: return
             case .closed:
@@ -100,7 +116,7 @@ extension Tunnel {
 
     /// The source's connection broke, and records that came before may still wait: the direction goes on until they are
     /// delivered and the end is read that stands behind them.
-    private static func sourceBroke(_ half: inout Half, _ source: inout Leg, _ error: Errno) {
+    static func sourceBroke(_ half: inout Half, _ source: inout Leg, _ error: Errno) {
         // The kernel says why once; what it says after that is only that there is no connection.
         if half.failure == nil { half.failure = Half.Failure(atSource: true, cause: .socket(error)) }
         source.isBroken = true
@@ -116,7 +132,7 @@ extension Tunnel {
         half.bytes += UInt64(count)
         if half.isTapped { resources.tap(memory, count) }
         var plain = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count])
-        guard sink.session != nil else {
+        guard sink.isSealedHere else {
             if let error = sink.send(plain, &resources, &io) { sinkFailed(&half, &sink, .socket(error), &resources) }
             return
         }
@@ -148,7 +164,10 @@ extension Tunnel {
         if let error = sink.send(sealed.written, &resources, &io) {
             half.failure = .init(atSource: false, cause: .socket(error))
             sink.isBroken = true
+        } else if let cause = sink.payInKernel(&io) {
+            half.failure = .init(atSource: false, cause: cause)
+            sink.isBroken = true
         }
-        return sink.unsent.count > 0
+        return sink.unsent.count > 0 || sink.kernel.contains(.owes)
     }
 }

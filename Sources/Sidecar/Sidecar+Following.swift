@@ -6,6 +6,7 @@ import Log
 import Mesh
 import Proxy
 import Reactor
+import TLS
 
 /// What the sidecar asks the agent for, and what it makes of the answers.
 extension Sidecar {
@@ -119,6 +120,12 @@ extension Sidecar {
             .text("public", new.listen.map { "\($0)" } ?? "Disabled"), .number("upstreams", new.upstreams.count))
         for note in new.resilience.notes + new.upstreams.flatMap(\.resilience.notes) {
             log.info("setting", .text("note", note))
+        }
+        // Tried out here, where nothing waits for it, before a data loop needs to know.
+        if new.wantsKernel, !KernelSupport.here.isUsable {
+            log.warn(
+                "ktls has no effect here: records are protected by this process",
+                .text("reason", KernelSupport.here.detail))
         }
         if serviceChanged { followIdentity(of: new.service) }
         followUpstreams(new.upstreams)

@@ -24,6 +24,7 @@ public final class TLSContext {
         config.minimum_version = Int32(policy.minimumVersion.rawValue)
         config.maximum_version = Int32(policy.maximumVersion.rawValue)
         config.records = policy.records.raw
+        config.kernel = policy.kernel == .auto ? 1 : 0
         config.resumption_seconds = policy.resumptionSeconds
         config.verified_seconds = policy.verifiedPeerSeconds
         config.resumption_capacity = UInt32(clamping: policy.resumptionCapacity)

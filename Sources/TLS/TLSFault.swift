@@ -48,6 +48,8 @@ public struct TLSFault: Error, Equatable, Sendable, CustomStringConvertible {
         case refused
         /// A context's certificate, key, roots or CRLs cannot be used; the detail says which.
         case configuration
+        /// The kernel, which protects the records, did not take new keys.
+        case kernelKeys
 
         /// A word for logs and metrics labels, in snake case.
         public var description: String {
@@ -74,6 +76,7 @@ public struct TLSFault: Error, Equatable, Sendable, CustomStringConvertible {
             case .sequenceOverflow: "sequence_overflow"
             case .refused: "refused"
             case .configuration: "configuration"
+            case .kernelKeys: "kernel_keys"
             }
         }
     }

@@ -51,6 +51,14 @@ public struct TLSPolicy: Sendable {
         }
     }
 
+    /// Whether the kernel may protect records (kernel TLS).
+    public enum KernelUse: String, Sendable, CaseIterable {
+        /// It may not.
+        case off
+        /// Streams of bulk are given to it, where it can do all that they need: `KernelSupport`.
+        case auto
+    }
+
     /// Older peers are refused.
     public var minimumVersion = TLSVersion.tls12
     /// Newer is not offered; lower it only to test old peers.
@@ -59,6 +67,9 @@ public struct TLSPolicy: Sendable {
     public var alpn: [String] = []
     /// Who protects records after the handshake.
     public var records = Records.automatic
+    /// Whether the kernel may take the records of detached sessions over (`docs/decisions/0402-kernel-tls.md`). Off, until it
+    /// has been measured to gain something on the kernel at hand.
+    public var kernel = KernelUse.off
     /// Seconds after a peer's chain was verified in full during which its sessions may be resumed; 0 never. The default
     /// of 300 catches reconnects after bursts and restarts, and bounds how long a leaked ticket key is of use. Never past
     /// the end of a certificate on either side, never across a change of roots or CRLs.

@@ -1,5 +1,6 @@
 import Kernel
 import Proxy
+import Relay
 import TLS
 
 /// `warren tunnel server` and `warren tunnel client`: mutual TLS on one side, plain TCP on the other, from certificate files.
@@ -37,8 +38,10 @@ private func runTunnel(_ role: TLSRole, _ words: [String]) -> Int32 {
         }
         options.loop.maxHandshakesPerSecond = try flags.number("max-handshakes", in: 0...1_000_000, default: 0)
         options.loop.accelerator = try AcceleratorFlag.value(flags)
+        options.loop.splice = try flags.choice("splice", default: .auto)
         let source = try TunnelSource(role, flags, options)
         guard let route = try source.renewed(insist: true) else { return 1 }
+        if let complaint = source.kernelComplaint { complain("warren \(name): \(complaint)") }
         return try DataPlaneRunner.run(name, options, route, renewal: source)
     } catch {
         complain("warren \(name): \(error)")
@@ -78,6 +81,7 @@ enum TunnelFlags {
             "records", "auto|attached|detached",
             "Who protects records after the handshake: OpenSSL (attached) or Warren's own record layer (detached, TLS 1.3 only). The default is auto, detached where possible."
         )
+        KernelFlag.declare(&flags)
         AcceleratorFlag.declare(&flags)
         flags.value(
             "resumption", "duration",

@@ -66,6 +66,7 @@ final class TunnelSource: Renewal {
         case let text?:
             throw Flags.Misuse(description: "invalid value \"\(text)\" for -records: want auto, attached or detached")
         }
+        policy.kernel = try KernelFlag.value(flags, records: policy.records)
         policy.resumptionSeconds = Int64(try flags.duration("resumption", default: .seconds(300)) / 1_000_000_000)
         policy.alpn = flags.texts("alpn")
         return policy
@@ -164,6 +165,9 @@ final class TunnelSource: Renewal {
             name: role == .server ? "tunnel server" : "tunnel client", front: role == .server ? material : nil,
             back: role == .client ? material : nil, admission: admission, plan: plan, settings: settings)
     }
+
+    /// Why `-ktls auto` has no effect, if it has none.
+    var kernelComplaint: String? { policy.kernel == .auto ? KernelFlag.complaint(KernelSupport.here) : nil }
 
     var ticketLifetime: Nanoseconds? { tickets == nil ? nil : .seconds(UInt64(policy.resumptionSeconds)) }
 

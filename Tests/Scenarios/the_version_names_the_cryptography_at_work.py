@@ -10,6 +10,7 @@ def run():
     assert said.status == 0 and not said.stderr, said
     assert re.fullmatch(
         r"Warren v\d+\.\d+\.\d+\nSpeaks the HTTP API of Consul [\d.]+, understands 1\.2 and later\n"
-        r"TLS by OpenSSL 3\.\S+ .*\nRecord protection by (libcrypto|libIPSec_MB .*)\n", said.stdout), said
+        r"TLS by OpenSSL 3\.\S+ .*\nRecord protection by (libcrypto|libIPSec_MB .*)\n"
+        r"Kernel TLS (not )?usable: .+\n", said.stdout), said
     for word in ("-v", "-version", "--version"):
         assert command(word).stdout == said.stdout

@@ -74,19 +74,22 @@ struct DefinitionTests {
             Value(
                 parsing: """
                     {"TargetServiceName": "a", "Config": {"records": "attached", "resumption_ms": 60000, "upstreams": [
-                     {"destination_name": "b", "local_bind_port": 1, "config": {"records": "detached"}},
+                     {"destination_name": "b", "local_bind_port": 1, "config": {"records": "detached", "ktls": "auto"}},
                      {"destination_name": "c", "local_bind_port": 2, "resumption_ms": 0}]}}
                     """))
         #expect(managed.records.records == .attached && managed.records.resumptionSeconds == 60)
         #expect(managed.upstreams.map(\.records.records) == [.detached, .attached])
         #expect(managed.upstreams.map(\.records.resumptionSeconds) == [60, 0])
         #expect(managed.upstreams[1].records.policy.resumptionSeconds == 0)
+        #expect(managed.records.kernel == .off && managed.upstreams.map(\.records.policy.kernel) == [.auto, .off])
+        #expect(managed.wantsKernel)
         let sidecar = try ProxyDefinition.sidecar(
             Value(
                 parsing: """
                     {"Kind": "connect-proxy", "ID": "x", "Proxy": {"DestinationServiceName": "a", "Config": {},
                      "Upstreams": [{"DestinationName": "b", "LocalBindPort": 1, "Config": {"records": "attached"}}]}}
                     """))
+        #expect(!sidecar.wantsKernel)
         #expect(sidecar.records == RecordSettings() && sidecar.upstreams[0].records.records == .attached)
     }
 
@@ -118,6 +121,10 @@ struct DefinitionTests {
             (
                 #"{"TargetServiceName": "a", "Config": {"records": "on"}}"#,
                 #"Config.records is "on": want auto, attached or detached"#
+            ),
+            (
+                #"{"TargetServiceName": "a", "Config": {"ktls": "on"}}"#,
+                #"Config.ktls is "on": want off or auto"#
             ),
             (#"{"TargetServiceName": "a", "Config": {"resumption_ms": -1}}"#, "Config.resumption_ms is -1"),
             (

@@ -60,6 +60,27 @@ ssize_t warren_read(int descriptor, void *bytes, size_t count);
 ssize_t warren_write(int descriptor, const void *bytes, size_t count);
 int warren_close(int descriptor);
 
+/* TLS records in the kernel (<linux/tls.h>). Directions are WARREN_TLS_WRITING and WARREN_TLS_READING, which are the kernel's
+ * TLS_TX and TLS_RX. */
+/* TCP_ULP "tls": for a connected socket, once and for good. */
+int warren_ktls_attach(int descriptor);
+/* TLS_TX or TLS_RX with one of the kernel's tls12_crypto_info structures; once more, with new keys, from Linux 6.14 on. */
+int warren_ktls_install(int descriptor, int direction, const void *info, size_t length);
+/* recvmsg(2): like recv(2), with the type of the record that the bytes are of (23 is data; such records are read on end). 0 of
+ * type 23 is the end of the stream. Never waits. */
+ssize_t warren_ktls_recv(int descriptor, void *bytes, size_t count, uint8_t *type);
+/* sendmsg(2): one record of this type. Never waits. */
+ssize_t warren_ktls_send(int descriptor, uint8_t type, const void *bytes, size_t count);
+/* Where the writing side stands: the number of the next record, the bytes that TCP has been given since the connection began
+ * (up to a constant), and whether TCP's queue has room. The kernel keeps records that found no room in a list of its own, which
+ * neither shutdown(2) nor close(2) waits for. */
+struct warren_ktls_standing {
+    uint64_t sequence;
+    int64_t written;
+    int has_room;
+};
+int warren_ktls_standing(int descriptor, struct warren_ktls_standing *standing);
+
 /* pipe2(2), nonblocking, close-on-exec; capacity in bytes is asked for and what was granted returned. */
 int warren_pipe(int ends[2], int capacity);
 

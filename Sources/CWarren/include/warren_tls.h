@@ -52,6 +52,7 @@ enum warren_tls_reason {
     WARREN_TLS_SEQUENCE = 20,         /* record numbers used up */
     WARREN_TLS_REFUSED = 21,          /* we refused the peer, nothing more can be done on this session */
     WARREN_TLS_CONFIGURATION = 22,    /* context: certificate, key, roots or CRL unusable; detail says which */
+    WARREN_TLS_KERNEL = 23,           /* the kernel did not take new keys for records that it protects */
 };
 
 typedef struct warren_tls_fault {
@@ -69,6 +70,7 @@ typedef struct warren_tls_config {
     int minimum_version;               /* 0x0303 or 0x0304 */
     int maximum_version;               /* 0x0303 or 0x0304 */
     int records;                       /* WARREN_TLS_RECORDS_... */
+    int kernel;                        /* 1: the kernel may take the records of detached sessions over */
     const uint8_t *chain;              /* leaf first, then intermediates; length 0: none (a client without identity) */
     size_t chain_length;
     const uint8_t *key;
@@ -163,6 +165,49 @@ int warren_tls_close_notify(warren_tls_session *session, warren_sink *output);
 void warren_tls_refuse(warren_tls_session *session, int alert, warren_sink *output);
 /* Asks for new keys: ours now (before the next data), and with request != 0 the peer's too. 0, or -1 when TLS 1.2. */
 int warren_tls_update_keys(warren_tls_session *session, int request);
+
+/* --- records in the kernel: docs/decisions/0402-kernel-tls.md --------------------------------------------------- */
+
+/* The kernel's TLS_TX and TLS_RX. */
+enum { WARREN_TLS_WRITING = 1, WARREN_TLS_READING = 2 };
+/* Room for the largest of the kernel's structures that we fill. */
+enum { WARREN_TLS_KERNEL_KEYS = 56 };
+/* What an idle record costs on the wire: header, type, tag. */
+enum { WARREN_TLS_RECORD_OVERHEAD = 22 };
+
+/* Whether the kernel can do these records as the open and seal calls do them: 0 it can, and may be used; 1 it has no TLS; 2 it
+ * cannot change keys; 3 what it does is not what libcrypto does. detail is a sentence. Tried on a pair of loopback sockets. */
+int warren_tls_kernel_probe(char *detail, size_t size);
+
+/* 1: the direction can be given to the kernel as it stands; 0: later, something of it is still in here; -1: never. That no
+ * ciphertext is on its way between session and socket is the caller's to see to. */
+int warren_tls_kernel_fits(const warren_tls_session *session, int direction);
+/* Fills the structure that setsockopt(2) wants for the direction as it stands; returns its length. Secret: wipe it. */
+size_t warren_tls_kernel_keys(const warren_tls_session *session, int direction, uint8_t out[WARREN_TLS_KERNEL_KEYS]);
+/* The kernel has taken these keys: from here on nothing of the direction is opened or sealed in here. `mark` (writing, the first
+ * time): bytes written so far less bytes of data so far, see warren_tls_kernel_expected. */
+void warren_tls_kernel_entered(warren_tls_session *session, int direction, int64_t mark);
+/* WARREN_TLS_WRITING and WARREN_TLS_READING, as far as the kernel has them. */
+int warren_tls_kernel_has(const warren_tls_session *session);
+
+enum { WARREN_TLS_KERNEL_NEW_KEYS = 4, WARREN_TLS_KERNEL_INSIDE = 5 };
+/* A record that the kernel opened and that is not data. `data` is any number that grows when data passes. What is to be said to
+ * the peer comes into output, or is owed when the kernel writes. WARREN_TLS_MORE_INPUT; WARREN_TLS_CLOSED; _NEW_KEYS: the kernel
+ * needs new reading keys before its next record; _INSIDE: the message goes on in the next record, which must not be data; -1. */
+int warren_tls_kernel_take(
+    warren_tls_session *session, uint8_t type, const uint8_t *bytes, size_t length, uint64_t data, warren_sink *output);
+/* The kernel could not open a record, or did not take new keys: the session is over, with an alert for the peer. */
+void warren_tls_kernel_failed(warren_tls_session *session, int reason, const char *detail, warren_sink *output);
+/* The record that the kernel has to send before any more data: its length, at most 5, or 0. */
+size_t warren_tls_kernel_owed(const warren_tls_session *session, uint8_t *type, uint8_t bytes[5]);
+/* It was sent; `sequence` is the number of the record behind it. 1: the kernel needs new writing keys before it sends anything
+ * else; 0; -1. */
+int warren_tls_kernel_paid(warren_tls_session *session, uint64_t sequence);
+/* The kernel's next record has this number: a KeyUpdate is owed once that is near what RFC 8446 section 5.5 allows. */
+void warren_tls_kernel_counted(warren_tls_session *session, uint64_t sequence);
+/* What TCP has been given, as warren_ktls_standing counts it, once every record is there: with so many bytes of data and the
+ * next record of this number. */
+int64_t warren_tls_kernel_expected(const warren_tls_session *session, uint64_t data, uint64_t sequence);
 
 const warren_tls_fault *warren_tls_session_fault(const warren_tls_session *session);
 int warren_tls_is_complete(const warren_tls_session *session);

@@ -35,8 +35,8 @@ public struct InboundSettings: Sendable, Hashable {
         LifetimeSettings.known.union([
             "local_connect_timeout_ms", "handshake_timeout_ms", "limits", "source_limits", "max_inbound_connections",
             "balance_inbound_connections", "intention_deny_live", "intention_drain_ms", "bind_address", "bind_port",
-            "local_service_address", "upstreams", "protocol", "shaping", "faults", "mirror", "records", "resumption_ms",
-            "local_request_timeout_ms",
+            "local_service_address", "upstreams", "protocol", "shaping", "faults", "mirror", "records", "ktls",
+            "resumption_ms", "local_request_timeout_ms",
         ])
 
     /// Reads a map of settings.

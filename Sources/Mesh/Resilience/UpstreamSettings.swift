@@ -35,8 +35,8 @@ public struct UpstreamSettings: Sendable, Hashable {
     static let known: Set<String> =
         LifetimeSettings.known.union([
             "connect_timeout_ms", "limits", "passive_health_check", "balance", "hash_on", "retry", "protocol",
-            "shaping", "faults", "mirror", "records", "resumption_ms", "slow_start_config", "zone_aware_lb_config",
-            "hedge_policy", "rebalance", "balance_outbound_connections",
+            "shaping", "faults", "mirror", "records", "ktls", "resumption_ms", "slow_start_config",
+            "zone_aware_lb_config", "hedge_policy", "rebalance", "balance_outbound_connections",
         ])
 
     /// Reads a map of settings; keys of other readers are left alone.

@@ -58,6 +58,8 @@ def run():
             ("server", files(roots=torn_roots) + any_client, [torn_roots, "roots", "parse"]),
             ("server", files() + any_client + ["-crl", ca], [ca, "CRL"]),
             ("server", files() + any_client + ["-accelerator", "on"], ["-accelerator", '"on"', "auto or off"]),
+            ("server", files() + any_client + ["-ktls", "on"], ["-ktls", '"on"', "off or auto"]),
+            ("server", files() + any_client + ["-ktls", "auto", "-records", "attached"], ["-ktls auto", "-records attached"]),
             ("server", files() + any_client + ["-min-tls", "1.1"], ["-min-tls", '"1.1"', "1.2 or 1.3"]),
             ("server", files() + any_client + ["-records", "kernel"], ["-records", '"kernel"', "detached"]),
             ("server", files() + any_client + ["-handshake-timeout", "0"], ["-handshake-timeout", "more than 0"]),

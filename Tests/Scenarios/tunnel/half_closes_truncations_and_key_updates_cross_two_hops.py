@@ -14,6 +14,10 @@ from tunnel_support import (
     DEADLINE, Realm, Server, client_context, digest, folder, payload, read_all, read_exactly, s_client_words, scenario,
     settled, shake, tunnel_server, two_hops, until, was_reset)
 
+# The kinds of tunnels that are tried; Tests/KernelTLS has others.
+KINDS = (("-records", "auto"), ("-records", "attached"))
+
+
 def answer_after_end(end):
     with end:
         end.sendall(digest(read_all(end)).encode())
@@ -26,16 +30,15 @@ def ends_first(end):
         assert digest(read_all(end)) == digest(payload(500_000, seed=6))
 
 
-def half_closes(realm):
-    for records in ("auto", "attached"):
-        words = ("-records", records)
+def half_closes(realm, kinds=KINDS):
+    for words in kinds:
         with Server(answer_after_end) as target, two_hops(realm, target.flag, words, words) as (outer, inner):
             for size in (0, 1, 70_000, 5_000_000):
                 with outer.connect() as client:
                     data = payload(size)
                     client.sendall(data)
                     client.shutdown(socket.SHUT_WR)
-                    assert read_all(client).decode() == digest(data), f"{size} bytes, {records}"
+                    assert read_all(client).decode() == digest(data), f"{size} bytes, {words}"
             assert settled(outer)["broken"] == settled(inner)["broken"] == 0
         with Server(ends_first) as target, two_hops(realm, target.flag, words, words) as (outer, inner):
             for _ in range(3):
@@ -48,9 +51,9 @@ def half_closes(realm):
             assert settled(outer)["broken"] == settled(inner)["broken"] == 0
 
 
-def truncations(realm):
+def truncations(realm, kinds=KINDS):
     """One hop killed with SIGKILL: both ends see a reset, never a clean end."""
-    for records in ("auto", "attached"):
+    for kind in kinds:
         for victim in (0, 1):
             seen = []
 
@@ -58,7 +61,7 @@ def truncations(realm):
                 end.sendall(b"hello")
                 seen.append(was_reset(end))
 
-            words = ("-records", records, "-access-log", "-")
+            words = (*kind, "-access-log", "-")
             with Server(hold) as target, two_hops(realm, target.flag, words, words) as hops:
                 clients = [hops[0].connect() for _ in range(3)]
                 for client in clients:
@@ -76,12 +79,12 @@ def truncations(realm):
                 for line in lines:
                     assert re.search(f"ending={side}-(tls-truncated|reset) ", line), line
                 if victim == 1:
-                    assert ours == [True] * 3, f"{records}: clients saw a clean end of a killed hop: {ours}"
+                    assert ours == [True] * 3, f"{kind}: clients saw a clean end of a killed hop: {ours}"
                 else:
-                    assert seen == [True] * 3, f"{records}: targets saw a clean end of a killed hop: {seen}"
+                    assert seen == [True] * 3, f"{kind}: targets saw a clean end of a killed hop: {seen}"
 
 
-def cut_without_close_notify(realm):
+def cut_without_close_notify(realm, kind=()):
     """A TLS client that ends its TCP stream without close_notify, between records and inside one; TLS 1.2 and 1.3."""
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         for inside in (False, True):
@@ -94,7 +97,7 @@ def cut_without_close_notify(realm):
                     return
                 seen.append(("reset", b""))
 
-            with Server(hold) as target, tunnel_server(realm, target.flag, "-access-log", "-") as warren:
+            with Server(hold) as target, tunnel_server(realm, target.flag, *kind, "-access-log", "-") as warren:
                 context = client_context(realm, realm.client, lowest=version, highest=version)
                 end = shake(context, warren.address())
                 assert end.recv(5) == b"hello"
@@ -112,9 +115,10 @@ def cut_without_close_notify(realm):
                 assert "ending=client-tls-truncated" in line, line
 
 
-def key_updates(realm):
-    """openssl s_client updates its keys, and asks for ours, in the middle of a stream (K and k)."""
-    for records in ("auto", "attached"):
+def key_updates(realm, kinds=KINDS, keeper=None):
+    """openssl s_client updates its keys, and asks for ours, in the middle of a stream (K and k). `keeper`: who has the records, by
+    the access log."""
+    for kind in kinds:
         heard = []
 
         def mirror(end):
@@ -123,7 +127,7 @@ def key_updates(realm):
                     heard.append(data)
                     end.sendall(data)
 
-        with Server(mirror) as target, tunnel_server(realm, target.flag, "-records", records) as warren:
+        with Server(mirror) as target, tunnel_server(realm, target.flag, *kind) as warren:
             process = subprocess.Popen(
                 s_client_words(realm, warren.address(), "-tls1_3", "-msg", identity=realm.client,
                                commands=True), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -148,7 +152,7 @@ def key_updates(realm):
                 # After the last update in both directions, bytes both ways.
                 process.stdin.write(b"the last line\n")
                 process.stdin.flush()
-                until(lambda: b"the last line\n" in b"".join(output), f"the echo after {records} key updates")
+                until(lambda: b"the last line\n" in b"".join(output), f"the echo after key updates, {kind}")
                 updates = b"".join(output)
                 answers = updates.count(b"<<< TLS 1.3, Handshake [length 0005], KeyUpdate")
                 assert answers == 10, f"Warren answered {answers} of 10 requests"
@@ -161,6 +165,7 @@ def key_updates(realm):
                 reader.join(5)
             counters = settled(warren)
             assert counters["client_handshakes"] == 1 and counters["broken"] == 0, counters
+            assert keeper is None or f"/{keeper}/" in warren.output[0], warren.output
 
 
 def renegotiation(realm):

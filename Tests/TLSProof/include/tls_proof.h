@@ -96,4 +96,18 @@ uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
 /* Noise out of a seed, and the seed for the next call. */
 uint64_t proof_noise(uint64_t seed, uint8_t *to, size_t count);
 
+/* --- a kernel with TLS, in memory ------------------------------------------------------------------------------------ */
+
+typedef struct proof_kernel {
+    uint8_t key[32], iv[12];
+    uint64_t sequence;
+    uint8_t cipher;              /* the kernel's number */
+} proof_kernel;
+/* One of setsockopt's structures; -1 when it is none. */
+int proof_kernel_take_keys(proof_kernel *kernel, const uint8_t *info, size_t length);
+/* One record; `record` has room for 22 bytes more than `plain`. 0 on failure. */
+size_t proof_kernel_seal(proof_kernel *kernel, uint8_t type, const uint8_t *plain, size_t length, uint8_t *record);
+/* One record, whole; returns how many bytes it holds, -1 if it does not decrypt. */
+long proof_kernel_open(proof_kernel *kernel, const uint8_t *record, size_t length, uint8_t *type, uint8_t *plain);
+
 #endif
