@@ -56,7 +56,9 @@ extension Tunnel {
         forward.bytes = UInt64(kept.count)
         var plain = kept.bytes
         guard back.session != nil else {
-            if let error = back.send(plain, &resources, &io) { Self.sinkFailed(&forward, .socket(error), &resources) }
+            if let error = back.send(plain, &resources, &io) {
+                Self.sinkFailed(&forward, &back, .socket(error), &resources)
+            }
             return
         }
         while plain.count > 0 {
@@ -65,11 +67,11 @@ extension Tunnel {
                 let taken = try back.session!.seal(plain, output: &sealed)
                 plain = UnsafeRawBufferPointer(rebasing: plain[taken...])
             } catch {
-                Self.sinkFailed(&forward, .tls(error.reason), &resources)
+                Self.sinkFailed(&forward, &back, .tls(error.reason), &resources)
                 return
             }
             if let error = back.send(sealed.written, &resources, &io) {
-                Self.sinkFailed(&forward, .socket(error), &resources)
+                Self.sinkFailed(&forward, &back, .socket(error), &resources)
                 return
             }
         }
