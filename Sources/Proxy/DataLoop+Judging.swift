@@ -115,7 +115,7 @@ extension DataLoop {
                 connection.pointee.gate == .outside
             else { continue }
             switch connection.pointee.phase {
-            case .dialling, .handshakingBack: connection.pointee.gate = .pending
+            case .dialling, .handshakingBack, .beginningAgain: connection.pointee.gate = .pending
             case .relaying, .resetting, .stranded: connection.pointee.gate = .established
             case .handshakingFront, .deciding, .delayed, .lingering: continue
             }

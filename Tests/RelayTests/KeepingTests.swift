@@ -17,6 +17,7 @@ struct KeepingTests {
         var kernel: SimulatedKernel
         var resources = RelayResources()
         var tunnel: Tunnel
+        private var random = Random(seed: 1)
 
         init(says count: Int) {
             func socket(_ name: String, _ start: Int, _ total: Int, _ expected: Int) -> SimulatedSocket {
@@ -32,6 +33,8 @@ struct KeepingTests {
             tunnel.begin()
             tunnel.forward.beginTapping()
         }
+
+        func send(_ socket: SimulatedSocket, _ count: Int) { socket.peerSends(count, &random) }
 
         func move(_ target: Int = 0) -> Tunnel.Progress {
             tunnel.note(client.readiness, on: .front)
@@ -76,7 +79,7 @@ struct KeepingTests {
     @Test("are said to the next target when the first is gone, and what follows them too", arguments: [false, true])
     func again(clientHasEnded: Bool) {
         let world = World(says: 3000)
-        world.client.peerSends(clientHasEnded ? 3000 : 2000)
+        world.send(world.client, clientHasEnded ? 3000 : 2000)
         if clientHasEnded { world.client.peerFinishes() }
         #expect(world.move() == .waiting)
         #expect(world.keep())
@@ -88,11 +91,11 @@ struct KeepingTests {
 
         world.goOnWithTheSecond()
         #expect(world.targets[1].received == (clientHasEnded ? 3000 : 2000))
-        world.client.peerSends(1000)
+        world.send(world.client, 1000)
         if !clientHasEnded { world.client.peerFinishes() }
         #expect(world.move(1) == .waiting)
         #expect(world.targets[1].received == 3000 && world.targets[1].isShut)
-        world.targets[1].peerSends(World.answer)
+        world.send(world.targets[1], World.answer)
         world.targets[1].peerFinishes()
         #expect(world.move(1) == .ended)
         #expect(world.ending == .complete && world.client.received == World.answer)
@@ -103,13 +106,13 @@ struct KeepingTests {
     @Test("are forgotten with the first answer")
     func answered() {
         let world = World(says: 3000)
-        world.client.peerSends(2000)
-        world.targets[0].peerSends(1)
+        world.send(world.client, 2000)
+        world.send(world.targets[0], 1)
         #expect(world.move() == .waiting)
         #expect(world.keep() && world.kept == 2000)
         #expect(!world.mayBeginAgain)
         world.tunnel.forgetKept(&world.resources)
-        world.client.peerSends(1000)
+        world.send(world.client, 1000)
         #expect(world.move() == .waiting)
         #expect(world.kept == 0 && world.tapped == 0)
         world.finish()
@@ -118,10 +121,10 @@ struct KeepingTests {
     @Test("are forgotten when they are many")
     func many() {
         let world = World(says: Tunnel.keptMost + 1)
-        world.client.peerSends(Tunnel.keptMost)
+        world.send(world.client, Tunnel.keptMost)
         #expect(world.move() == .waiting)
         #expect(world.keep() && world.mayBeginAgain)
-        world.client.peerSends(1)
+        world.send(world.client, 1)
         #expect(world.move() == .waiting)
         #expect(!world.keep() && !world.mayBeginAgain)
         #expect(world.kept == 0 && world.lent == 0)
