@@ -27,7 +27,7 @@ SMOKE = ("*-bulk-1-to", "*-bulk-8-duplex", "*-request-64-c64", "*-connect-c16", 
          "*-latency-common", "*-mix", "relay-slow", "relay-converge", "relay-idle-1000", "mesh-idle-1000",
          "mesh-services-10", "mesh-intentions-10", "tunnel-syscalls")
 #: Window in seconds and interleaved repetitions of each kind of run.
-LENGTH = {"smoke": (0.2, 1), "full": (1.2, 3), "short": (1.8, 3), "partial": (1.8, 3)}
+LENGTH = {"smoke": (0.2, 1), "full": (1.1, 3), "short": (1.8, 3), "partial": (1.8, 3)}
 
 
 def arguments():

@@ -167,7 +167,7 @@ class Sums(unittest.TestCase):
                 self.is_main, self.is_whole = peer.is_main, peer.is_whole
         peers = [Everyone(make(), name) for name, make in registry.PEERS.items() if name != "consul"]
         ours = [registry.make(name, "/nowhere/warren") for name in ("warren", "warren-accelerated", "warren-attached")]
-        seconds = estimate.estimate(rows.rows(), [*ours, *peers], 1.2, 3, with_checks=True, with_micro=True)
+        seconds = estimate.estimate(rows.rows(), [*ours, *peers], 1.1, 3, with_checks=True, with_micro=True)
         self.assertLess(seconds, 39 * 60)
         self.assertGreater(seconds, 10 * 60)
 
