@@ -21,9 +21,13 @@ def run():
                     "zone_aware_lb_config": {"min_cluster_size": 1}}},
                 {"destination_name": "web", "local_bind_port": slow, "config": {
                     "balance": "random", "slow_start_config": {"slow_start_window": "1h", "min_weight_percent": 10}}}]}}}}}
-        files = {"node.json": {"node_meta": {"zone": "a"}}, "caller.json": caller,
-                 "here.json": instance("web-here", here, "a"), "there.json": instance("web-there", there, "b")}
+        files = {"node.json": {"node_meta": {"zone": "a"}}, "here.json": instance("web-here", here, "a"),
+                 "there.json": instance("web-there", there, "b")}
         with agents.Agent(path, files) as agent:
+            # Both are there before the caller is: neither is a newcomer to it.
+            until(lambda: len(agent.get("/v1/health/connect/web?passing")) == 2, "both instances are passing")
+            agent.write("caller.json", caller)
+            agent.put("/v1/agent/reload")
             agents.answers(near)
             # Without a preference both are asked.
             until(lambda: {agents.fetched(slow) for _ in range(20)} == {"here", "there"}, "both instances are used")

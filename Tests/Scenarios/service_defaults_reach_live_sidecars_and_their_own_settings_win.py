@@ -8,7 +8,10 @@ import agents
 from support import folder, free_port, until
 
 
-def capacity(port, most=6):
+MOST = 6
+
+
+def capacity(port, most=MOST):
     """How many connections are answered while all of them are kept."""
     with contextlib.ExitStack() as kept:
         for count in range(most):
@@ -48,38 +51,39 @@ def run():
             def write(**entry):
                 assert agent.put("/v1/config", entry) is True
 
-            def others(wanted):
-                # The live one was there before there was a limit, and is not counted.
+            def allowed(limit):
+                # The live one was there before there was a limit, and counts.
+                wanted = limit - 1 if limit < MOST else MOST
                 until(lambda: capacity(local) == wanted, f"{wanted} connections beside the live one are let through")
                 lives()
                 assert live.sock is end
 
-            others(6)
+            allowed(6)
             # Of the callee's proxies: service-defaults over proxy-defaults, its own definition over both.
             write(Kind="proxy-defaults", Name="global", Config={"max_inbound_connections": 3})
-            others(3)
+            allowed(3)
             write(Kind="service-defaults", Name="target", MaxInboundConnections=4, LocalConnectTimeoutMs=800)
-            others(4)
+            allowed(4)
             agent.write("target.json", target(max_inbound_connections=5))
             agent.put("/v1/agent/reload")
-            others(5)
+            allowed(5)
             agent.put("/v1/config/service-defaults/target", method="DELETE")
             agent.put("/v1/config/proxy-defaults/global", method="DELETE")
             agent.write("target.json", target())
             agent.put("/v1/agent/reload")
-            others(6)
+            allowed(6)
 
             # Of the caller's upstreams: what is said of one over what is said of all, its own definition over both.
             write(Kind="service-defaults", Name="caller", UpstreamConfig={"Defaults": {"Limits": {"MaxConnections": 2}}})
-            others(2)
+            allowed(2)
             write(Kind="service-defaults", Name="caller", UpstreamConfig={
                 "Defaults": {"Limits": {"MaxConnections": 2}}, "Overrides": [
                     {"Name": "target", "ConnectTimeoutMs": 900, "Limits": {"MaxConnections": 3},
                      "PassiveHealthCheck": {"MaxFailures": 7}}]})
-            others(3)
+            allowed(3)
             agent.write("caller.json", caller(limits={"max_connections": 4}))
             agent.put("/v1/agent/reload")
-            others(4)
+            allowed(4)
             agent.put("/v1/config/service-defaults/caller", method="DELETE")
-            others(4)
+            allowed(4)
             live.close()

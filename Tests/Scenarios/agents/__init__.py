@@ -233,6 +233,8 @@ def mesh(port, *words, keeps=False):
         with Agent(path, files, *words, data=path + "/data" if keeps else None) as agent:
             until(lambda: [line for line in agent.logs("caller-proxy")
                            if "instances=target-proxy" in line.replace('"', "")], "the caller knows where to go")
+            # Its loops hear of it a moment later, and answer this behind it.
+            agent.report("caller-proxy")
             yield agent, local
 
 
