@@ -1,7 +1,7 @@
 /* What TLS costs: handshakes in microseconds of CPU for both ends together, records in GB/s, idle sessions in bytes.
  * No sockets: two sessions back to back in one thread.
  *
- *   clang -O2 -ISources/CWarren/include -ITests/TLSProof/include Sources/CWarren/tls_*.c Sources/CWarren/record_*.c \
+ *   clang -O2 -ISources/CWarren/include -ITests/TLSProof/include Sources/CWarren/tls_*.c Sources/CWarren/record_*.c Sources/CWarren/sys*.c \
  *     Tests/TLSProof/certificates.c perf/tls_cost.c -lssl -lcrypto -ldl -lpthread -o /tmp/tls_cost && /tmp/tls_cost
  *
  * An argument picks one part: handshakes, records, idle, or "profile full|warm|resumed N" for callgrind. */

@@ -29,7 +29,7 @@ public enum Memory {
     /// Lets go of what only a start needs: free heap, and every page of code and constants, in the program and its libraries,
     /// of which those that are used come back by themselves (a fault each, from the page cache). Bytes of code let go.
     ///
-    /// For the seams of a start, and once for a process that has become calm: docs/decisions/0007-a-sidecars-memory.md.
+    /// For the seams of a start, and once for a process that has become calm: docs/decisions/0008-a-sidecars-memory.md.
     @discardableResult
     public static func forgetStart() -> Int {
         warren_heap_trim()
