@@ -23,6 +23,19 @@ int warren_tls_kernel_fits(const warren_tls_session *session, int direction) {
         && !session->fault_waits;
 }
 
+/* The kernel's structures differ in their sizes only; salt and iv together are the nonce, and ChaCha20's has no salt. */
+#define FILL(structure, cipher)                                                                  \
+    do {                                                                                         \
+        struct structure info = {.info = {TLS_1_3_VERSION, cipher}};                             \
+        memcpy(info.salt, keys->iv, sizeof info.salt);                                           \
+        memcpy(info.iv, keys->iv + sizeof info.salt, sizeof info.iv);                            \
+        memcpy(info.key, keys->key, sizeof info.key);                                            \
+        memcpy(info.rec_seq, number, sizeof info.rec_seq);                                       \
+        memcpy(out, &info, sizeof info);                                                         \
+        OPENSSL_cleanse(&info, sizeof info);                                                     \
+        return sizeof info;                                                                      \
+    } while (0)
+
 /* TLS 1.3 knows no explicit part of a nonce: the kernel puts salt and iv together again and adds the number (RFC 8446 section
  * 5.3). The number is in the wire's order. */
 size_t warren_tls_kernel_keys(const warren_tls_session *session, int direction, uint8_t out[WARREN_TLS_KERNEL_KEYS]) {
@@ -31,35 +44,9 @@ size_t warren_tls_kernel_keys(const warren_tls_session *session, int direction, 
     uint8_t number[8];
     for (int i = 0; i < 8; i++) number[7 - i] = (uint8_t)(keys->sequence >> (8 * i));
     switch (records->kind) {
-    case AEAD_AES_128_GCM: {
-        struct tls12_crypto_info_aes_gcm_128 info = {.info = {TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128}};
-        memcpy(info.salt, keys->iv, sizeof info.salt);
-        memcpy(info.iv, keys->iv + sizeof info.salt, sizeof info.iv);
-        memcpy(info.key, keys->key, sizeof info.key);
-        memcpy(info.rec_seq, number, sizeof info.rec_seq);
-        memcpy(out, &info, sizeof info);
-        OPENSSL_cleanse(&info, sizeof info);
-        return sizeof info;
-    }
-    case AEAD_AES_256_GCM: {
-        struct tls12_crypto_info_aes_gcm_256 info = {.info = {TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_256}};
-        memcpy(info.salt, keys->iv, sizeof info.salt);
-        memcpy(info.iv, keys->iv + sizeof info.salt, sizeof info.iv);
-        memcpy(info.key, keys->key, sizeof info.key);
-        memcpy(info.rec_seq, number, sizeof info.rec_seq);
-        memcpy(out, &info, sizeof info);
-        OPENSSL_cleanse(&info, sizeof info);
-        return sizeof info;
-    }
-    case AEAD_CHACHA20_POLY1305: {
-        struct tls12_crypto_info_chacha20_poly1305 info = {.info = {TLS_1_3_VERSION, TLS_CIPHER_CHACHA20_POLY1305}};
-        memcpy(info.iv, keys->iv, sizeof info.iv);
-        memcpy(info.key, keys->key, sizeof info.key);
-        memcpy(info.rec_seq, number, sizeof info.rec_seq);
-        memcpy(out, &info, sizeof info);
-        OPENSSL_cleanse(&info, sizeof info);
-        return sizeof info;
-    }
+    case AEAD_AES_128_GCM: FILL(tls12_crypto_info_aes_gcm_128, TLS_CIPHER_AES_GCM_128);
+    case AEAD_AES_256_GCM: FILL(tls12_crypto_info_aes_gcm_256, TLS_CIPHER_AES_GCM_256);
+    case AEAD_CHACHA20_POLY1305: FILL(tls12_crypto_info_chacha20_poly1305, TLS_CIPHER_CHACHA20_POLY1305);
     default: return 0;
     }
 }

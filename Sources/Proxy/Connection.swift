@@ -61,32 +61,40 @@ struct Connection: ~Copyable {
     var phase = Phase.dialling
     /// Whether the loop's ready list holds this connection.
     var isQueued = false
-    /// Facts in one byte, since half a kilobyte is what a connection may have.
+    /// Facts in one byte, since half a kilobyte is what a connection may have. The compiler counts the bits: two facts never
+    /// share one.
     var marks: UInt8 = 0
+    private enum Mark: UInt8 {
+        case halfClosed, kept, keeping, backHedge, surplus
+    }
+    private subscript(_ mark: Mark) -> Bool {
+        get { marks & 1 << mark.rawValue != 0 }
+        set { marks = newValue ? marks | 1 << mark.rawValue : marks & ~(1 << mark.rawValue) }
+    }
     /// Whether the half-close deadline has taken the idle deadline's place.
     var isHalfClosed: Bool {
-        get { marks & 1 != 0 }
-        set { marks = newValue ? marks | 1 : marks & ~1 }
+        get { self[.halfClosed] }
+        set { self[.halfClosed] = newValue }
     }
     /// Whether it was counted as a tunnel that goes on although its peer is no longer admitted.
     var isKept: Bool {
-        get { marks & 2 != 0 }
-        set { marks = newValue ? marks | 2 : marks & ~2 }
+        get { self[.kept] }
+        set { self[.kept] = newValue }
     }
     /// Whether what the client says is kept for another target.
     var isKeeping: Bool {
-        get { marks & 8 != 0 }
-        set { marks = newValue ? marks | 8 : marks & ~8 }
+        get { self[.keeping] }
+        set { self[.keeping] = newValue }
     }
     /// Whether the back leg began as a second attempt beside another: then its events say so.
     var isBackHedge: Bool {
-        get { marks & 4 != 0 }
-        set { marks = newValue ? marks | 4 : marks & ~4 }
+        get { self[.backHedge] }
+        set { self[.backHedge] = newValue }
     }
     /// Whether its target may have more than its share since others have joined.
     var isSurplus: Bool {
-        get { marks & 16 != 0 }
-        set { marks = newValue ? marks | 16 : marks & ~16 }
+        get { self[.surplus] }
+        set { self[.surplus] = newValue }
     }
     /// Whether the route's circuit breaker counts this connection, and as what.
     var gate = GateState.outside

@@ -1,5 +1,4 @@
 import Kernel
-import TLS
 
 /// Keeping what a client says first, for the next target. A target with TLS whose application cannot be reached says so by an alert,
 /// after its handshake and after the client's first bytes are on their way to it; none of them has got to an application, so
@@ -54,26 +53,6 @@ extension Tunnel {
     /// The same over another kernel.
     public mutating func sayAgain<IO: StreamIO & ~Copyable>(_ resources: inout RelayResources, _ io: inout IO) {
         forward.bytes = UInt64(kept.count)
-        var plain = kept.bytes
-        guard back.session != nil else {
-            if let error = back.send(plain, &resources, &io) {
-                Self.sinkFailed(&forward, &back, .socket(error), &resources)
-            }
-            return
-        }
-        while plain.count > 0 {
-            var sealed = CipherSink(resources.leaving)
-            do throws(TLSFault) {
-                let taken = try back.session!.seal(plain, output: &sealed)
-                plain = UnsafeRawBufferPointer(rebasing: plain[taken...])
-            } catch {
-                Self.sinkFailed(&forward, &back, .tls(error.reason), &resources)
-                return
-            }
-            if let error = back.send(sealed.written, &resources, &io) {
-                Self.sinkFailed(&forward, &back, .socket(error), &resources)
-                return
-            }
-        }
+        Self.send(kept.bytes, half: &forward, to: &back, &resources, &io)
     }
 }

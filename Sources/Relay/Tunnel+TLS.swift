@@ -131,7 +131,17 @@ extension Tunnel {
         guard count > 0 else { return }
         half.bytes += UInt64(count)
         if half.isTapped { resources.tap(memory, count) }
-        var plain = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count])
+        send(
+            UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count]), half: &half, to: &sink,
+            &resources, &io)
+    }
+
+    /// Sends plain bytes of a half, which are counted already, sealed where the sink is a TLS leg.
+    static func send<IO: StreamIO & ~Copyable>(
+        _ bytes: UnsafeRawBufferPointer, half: inout Half, to sink: inout Leg, _ resources: inout RelayResources,
+        _ io: inout IO
+    ) {
+        var plain = bytes
         guard sink.isSealedHere else {
             if let error = sink.send(plain, &resources, &io) { sinkFailed(&half, &sink, .socket(error), &resources) }
             return
