@@ -400,3 +400,21 @@ def answer_after_end(end):
     with end:
         data = read_all(end)
         end.sendall(digest(data).encode())
+
+
+class Crew:
+    """Threads that `work` as long as the with-block runs; a subclass's `work` looks at `ends` and leaves then."""
+
+    def __init__(self, count, patience=10):
+        self.ends, self.patience = False, patience
+        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(count)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends = True
+        for thread in self.threads:
+            thread.join(self.patience)

@@ -13,7 +13,7 @@ import threading
 import time
 
 import agents
-from support import folder, free_port, program_state, until
+from support import Crew, folder, free_port, program_state, until
 
 CLIENTS = 64
 # A process of its own, so that it can be killed and stopped: says its name to whoever says a word.
@@ -64,17 +64,17 @@ class Application:
         until(lambda: program_state(self.process.pid) == "T", f"{self.name} is stopped")
 
 
-class Load:
+class Load(Crew):
     """Clients that connect, say a word, hear a name and close, over and over."""
 
     def __init__(self, port):
+        super().__init__(CLIENTS, patience=30)
         self.port = port
         self.names = {}
         self.failures = []
-        self.ends = False
         self.lock = threading.Lock()
 
-    def _client(self):
+    def work(self):
         while not self.ends:
             begun = time.monotonic()
             name = said(self.port)
@@ -85,17 +85,6 @@ class Load:
                     self.failures.append(begun)
             if not name:
                 time.sleep(0.01)
-
-    def __enter__(self):
-        self.threads = [threading.Thread(target=self._client, daemon=True) for _ in range(CLIENTS)]
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ends = True
-        for thread in self.threads:
-            thread.join(30)
 
     def goes_on(self, count):
         def served():

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from support import DEADLINE, ROOT, binary, free_port, until
+from support import DEADLINE, ROOT, Crew, binary, free_port, until
 from support import folder as temporary_folder
 
 CONFIGURATIONS = ROOT / "Tests" / "Scenarios" / "agents" / "configuration"
@@ -316,27 +316,17 @@ def answers(port, seconds=DEADLINE):
     return until(lambda: fetched(port), f"127.0.0.1:{port} answers", seconds)
 
 
-class Load:
+class Load(Crew):
     """Requests through a local port, each on a connection of its own, from so many threads as long as the with-block runs.
     `faults` holds what failed."""
 
     def __init__(self, port, threads=4, pause=0.0, wanted=("hello, world!\n",)):
+        super().__init__(threads)
         self.port, self.pause, self.wanted = port, pause, wanted
-        self.count, self.last, self.faults, self.going = 0, None, [], True
-        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        self.count, self.last, self.faults = 0, None, []
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.going = False
-        for thread in self.threads:
-            thread.join(10)
-
-    def _run(self):
-        while self.going:
+    def work(self):
+        while not self.ends:
             try:
                 answer = fetch(self.port)
                 assert answer in self.wanted, answer

@@ -5,24 +5,24 @@ import signal
 import threading
 import time
 
-from support import program_state
+from support import Crew, program_state
 from tunnel_support import (
     Realm, Server, connect, echo, flag, folder, free_port, scenario, tunnel_client, tunnel_server, until)
 
 CLIENTS = 64
 
 
-class Load:
+class Load(Crew):
     """Clients that connect, have one word echoed and close, over and over; notes when each failed connection began."""
 
     def __init__(self, address):
+        super().__init__(CLIENTS)
         self.address = address
         self.served = 0
         self.failures = []
-        self.ends = False
         self.lock = threading.Lock()
 
-    def _client(self):
+    def work(self):
         while not self.ends:
             begun = time.monotonic()
             try:
@@ -34,17 +34,6 @@ class Load:
             except (OSError, AssertionError) as fault:
                 with self.lock:
                     self.failures.append((begun, fault))
-
-    def __enter__(self):
-        self.threads = [threading.Thread(target=self._client, daemon=True) for _ in range(CLIENTS)]
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ends = True
-        for thread in self.threads:
-            thread.join(10)
 
     def goes_on(self, count):
         goal = self.served + count
