@@ -52,7 +52,9 @@ extension Suite {
         _ policy: BalancePolicy, _ pool: InstancePool, _ instances: [InstancePool.Instance]
     ) {
         var changed = instances
-        measure("balance \(policy.word), change of one among \(instances.count)", "change") { repetitions in
+        // Twenty: each of the first instances' weights one way and back.
+        measure("balance \(policy.word), change of one among \(instances.count)", "change", counted: 20) {
+            repetitions in
             for round in 0..<repetitions {
                 changed[round % changed.count].weight ^= 4
                 keep(InstancePool(changed, policy: policy, previous: pool))

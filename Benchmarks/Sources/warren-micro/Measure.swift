@@ -16,8 +16,10 @@ struct Measurement {
     let nanoseconds: Double
     let least: Double
     let most: Double
-    /// Allocations for one, over a sample in steady state.
+    /// Allocations for one in steady state.
     let allocations: Double
+    /// The share by which allocations differ between runs of the same program.
+    let variation: Double
     /// Bytes moved by one, where it moves any.
     let bytes: Int
 
@@ -25,7 +27,7 @@ struct Measurement {
         var object: Object = [
             "name": .string(name), "unit": .string(unit), "ns": .double(rounded(nanoseconds)),
             "ns_least": .double(rounded(least)), "ns_most": .double(rounded(most)),
-            "allocations": .double(rounded(allocations)),
+            "allocations": .double(rounded(allocations)), "variation": .double(variation),
         ]
         if bytes > 0 { object["gb_per_s"] = .double(rounded(Double(bytes) / nanoseconds)) }
         return .object(object)
@@ -51,8 +53,20 @@ struct Suite {
     func wants(_ group: String) -> Bool { filter.isEmpty || group.contains(filter) || filter.hasPrefix(group) }
 
     /// Measures `body`, which performs the operation as often as it is told.
-    mutating func measure(_ name: String, _ unit: String, bytes: Int = 0, _ body: (Int) -> Void) {
+    ///
+    /// How many fill a sample's time depends on the machine. `counted` is for an operation whose allocations differ from
+    /// one to the next: they are counted over so many, the same ones everywhere, behind as many that warm up.
+    mutating func measure(
+        _ name: String, _ unit: String, bytes: Int = 0, counted: Int? = nil, variation: Double = 0.02,
+        _ body: (Int) -> Void
+    ) {
         guard filter.isEmpty || name.contains(filter) else { return }
+        let counts = counted.map { counted in
+            body(counted)
+            let before = allocation_count()
+            body(counted)
+            return Double(allocation_count() - before) / Double(counted)
+        }
         var count = 1
         while true {
             let start = Clock.processCPU
@@ -74,7 +88,8 @@ struct Suite {
         times.sort()
         let measurement = Measurement(
             name: name, unit: unit, nanoseconds: times[Self.samples / 2], least: times[0],
-            most: times[Self.samples - 1], allocations: Double(allocations) / Double(count), bytes: bytes)
+            most: times[Self.samples - 1], allocations: counts ?? Double(allocations) / Double(count),
+            variation: variation, bytes: bytes)
         measurements.append(measurement)
         report(measurement)
     }

@@ -220,6 +220,9 @@ class Sums(unittest.TestCase):
         self.assertEqual(micro.more_allocations(accepted, [entry("none", 0.004), entry("many", 2030), entry("new", 9)]), [])
         worse = micro.more_allocations(accepted, [entry("none", 1), entry("many", 2100)])
         self.assertEqual([found["name"] for found, _ in worse], ["none", "many"])
+        roughly = entry("many", 3900) | {"variation": 1}
+        self.assertEqual(micro.more_allocations(accepted, [roughly]), [])
+        self.assertEqual(len(micro.more_allocations(accepted, [roughly | {"allocations": 4100}])), 1)
 
     def test_catalog_names_are_unique_and_every_measure_has_figures(self):
         table = rows.rows()

@@ -45,9 +45,13 @@ public struct InstancePool: Sendable, Equatable {
         _ instances: some Sequence<Instance>, policy: BalancePolicy, preference: ZonePreference? = nil,
         previous: InstancePool? = nil
     ) {
+        // Copied as a whole first: going through somebody else's sequence one by one costs an allocation for each.
+        let given = ContiguousArray(instances)
         var list: ContiguousArray<Instance> = []
         var places: [UInt64: Int] = [:]
-        for instance in instances where places[instance.key] == nil {
+        list.reserveCapacity(given.count)
+        places.reserveCapacity(given.count)
+        for instance in given where places[instance.key] == nil {
             places[instance.key] = list.count
             list.append(instance)
         }
