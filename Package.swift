@@ -11,8 +11,11 @@ let house: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: house)
+/// The engine's modules: single-threaded, and run under debug builds' dynamic checks by all tests (docs/decisions/0009).
+let engine = house + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], _ settings: [SwiftSetting] = house) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 func proof(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -40,7 +43,7 @@ let package = Package(
         room("HTTP"),
         room("Gzip", ["CZlib"]),
         room("HTTPTransport", ["HTTP", "Reactor", "Kernel"]),
-        room("Mesh", ["JSON"]),
+        room("Mesh", ["JSON"], engine),
         proof(of: "Mesh"),
         room("Agent", ["DNS", "HTTP", "JSON", "Mesh", "PKI"]),
         proof(of: "Agent", ["DNS", "HTTP", "JSON", "Kernel", "Mesh", "PKI"]),
@@ -60,12 +63,12 @@ let package = Package(
             name: "DNSTests", dependencies: ["DNS"], exclude: ["Recordings"], swiftSettings: house),
         room("Store", ["CSQLite"]),
         proof(of: "Store", ["CSQLite"]),
-        room("Kernel", ["CWarren"]),
-        room("Reactor", ["Kernel", "CWarren"]),
-        room("Relay", ["TLS", "Kernel"]),
+        room("Kernel", ["CWarren"], engine),
+        room("Reactor", ["Kernel", "CWarren"], engine),
+        room("Relay", ["TLS", "Kernel"], engine),
         room("Log", ["Kernel", "CWarren"]),
-        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "Mesh", "CWarren"]),
-        room("TLS", ["Kernel", "CWarren"]),
+        room("Proxy", ["Relay", "TLS", "Reactor", "Kernel", "Log", "Mesh", "CWarren"], engine),
+        room("TLS", ["Kernel", "CWarren"], engine),
         room("Sidecar", ["Proxy", "TLS", "HTTPTransport", "HTTP", "JSON", "Mesh", "Reactor", "Kernel", "Log"]),
         proof(of: "Sidecar", ["HTTP", "JSON", "Kernel", "Log", "Mesh", "Proxy", "Reactor", "TLS"]),
         room("WarrenConnect", ["Sidecar", "Reactor", "Kernel", "Log"]),

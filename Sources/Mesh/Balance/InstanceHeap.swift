@@ -108,7 +108,8 @@ struct InstanceHeap: Sendable {
         var parent = start
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
+            let left = 2 * parent + 1
+            for child in left..<left + 2
             where child < order.count && precedes(Int(order[child]), Int(order[least]), ordering) {
                 least = child
             }
