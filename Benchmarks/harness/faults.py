@@ -69,8 +69,8 @@ class Victim:
 
 def resilience(bench, row, deployment, victim):
     """New connections at a steady rate over three targets, 64 of which may be under way at once; one target suffers the
-    row's fault for three seconds. Counted: connections that failed or took longer than 100 ms from the moment of the fault
-    on, until when they did, and how long after its recovery the target had traffic again."""
+    row's fault for three seconds. Counted: connections that failed, those under way at the moment of the fault apart, and
+    those that took longer than 100 ms from then on, until when they did, and how long after its recovery the target had traffic again."""
     fault, rate = row.settings["fault"], row.settings["rate"]
     down, after = row.settings["down"], row.settings["after"]
     running = load.Load(
@@ -91,7 +91,10 @@ def resilience(bench, row, deployment, victim):
         running.stop()
         raise
     group = report["groups"][0]
-    figures = {"converge_ms": (last_trouble(group, fell) - fell) / 1e6, "failed": group["failures"],
+    # Those that were under way when it fell are lost whatever is done; apart from them, what was begun later and failed.
+    begun_later = sum(1 for event in group.get("failure_times", []) if event["planned_ns"] >= fell)
+    figures = {"converge_ms": (last_trouble(group, fell) - fell) / 1e6, "failed": begun_later,
+               "held": group["failures"] - begun_later,
                "late": sum(1 for event in group["slow"] if event["planned_ns"] >= fell)}
     if back is not None:
         figures["back_ms"] = (back - rose) / 1e6

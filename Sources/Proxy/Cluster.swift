@@ -60,9 +60,9 @@ extension OutlierPolicy {
     /// next to nothing; and any number may rest, since resting ones are tried when no other is left.
     public static let impatient = OutlierPolicy(
         failures: 1, rest: 100_000_000, restLimit: 10_000_000_000, ejectedPercent: 100, forget: 1_000_000_000,
-        countsResets: false)
+        countsResets: false, silence: SilencePolicy())
 
     /// For instances that an agent names, whose health it watches as well: five failures in a row, since one alone may be
     /// chance, a second's rest that doubles up to 30 s, and never more than half of them.
-    public static let watchful = OutlierPolicy(restLimit: 30_000_000_000)
+    public static let watchful = OutlierPolicy(restLimit: 30_000_000_000, silence: SilencePolicy())
 }

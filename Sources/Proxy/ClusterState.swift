@@ -4,7 +4,8 @@ import Mesh
 /// A cluster as one loop holds it: who is busy, who rests, whose turn it is.
 final class ClusterState {
     private(set) var name: String
-    private(set) var picker: InstancePicker
+    /// Changed by this class alone, its facets included.
+    var picker: InstancePicker
     private(set) var targets: TargetTable
     private(set) var connectTimeout: Nanoseconds?
     private var slowStart: SlowStart?
@@ -48,16 +49,21 @@ final class ClusterState {
         picker.pickResting(besides: tried, now: now, random: &random).map(chosen)
     }
 
-    private func chosen(_ pick: InstancePicker.Pick) -> Choice {
-        let slot = targets.slot(of: pick.place)
+    /// Counts a connection to the target at `place`; its slot.
+    func countIn(_ place: Int) -> Int {
+        let slot = targets.slot(of: place)
         targets.began(slot)
-        return Choice(slot: slot, key: pick.key, pick: pick)
+        return slot
     }
 
-    /// A connection to the target in `slot`, made or not, is over.
-    func release(_ slot: Int) {
+    private func chosen(_ pick: InstancePicker.Pick) -> Choice {
+        Choice(slot: countIn(pick.place), key: pick.key, pick: pick)
+    }
+
+    /// A connection to the target in `slot`, made or not, is over; whether its client had spoken and was not answered.
+    func release(_ slot: Int, wasWaiting: Bool = false) {
         targets.ended(slot)
-        picker.release(targets.states[slot].target.key)
+        picker.release(targets.states[slot].target.key, wasWaiting: wasWaiting)
     }
 
     /// How a connection to the target in `slot` went.

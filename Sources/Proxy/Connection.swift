@@ -65,7 +65,7 @@ struct Connection: ~Copyable {
     /// share one.
     var marks: UInt8 = 0
     private enum Mark: UInt8 {
-        case halfClosed, kept, keeping, backHedge, surplus
+        case halfClosed, kept, keeping, backHedge, surplus, waiting, inquiry
     }
     private subscript(_ mark: Mark) -> Bool {
         get { marks & 1 << mark.rawValue != 0 }
@@ -95,6 +95,16 @@ struct Connection: ~Copyable {
     var isSurplus: Bool {
         get { self[.surplus] }
         set { self[.surplus] = newValue }
+    }
+    /// Whether its client has spoken, and the target has yet to say its first word.
+    var isWaiting: Bool {
+        get { self[.waiting] }
+        set { self[.waiting] = newValue }
+    }
+    /// Whether it is ours, and empty: to see whether the target is alive.
+    var isInquiry: Bool {
+        get { self[.inquiry] }
+        set { self[.inquiry] = newValue }
     }
     /// Whether the route's circuit breaker counts this connection, and as what.
     var gate = GateState.outside

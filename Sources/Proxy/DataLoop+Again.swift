@@ -22,7 +22,8 @@ extension DataLoop {
     /// Those that are shaped, copied or have a fault are not: their bytes are counted elsewhere as well.
     func beginKeeping(_ connection: UnsafeMutablePointer<Connection>, _ route: RouteState) -> Bool {
         let mayKeep =
-            connection.pointee.special < 0 && connection.pointee.tried.count < route.retry.attempts
+            connection.pointee.special < 0 && !connection.pointee.isInquiry
+            && connection.pointee.tried.count < route.retry.attempts
             && connection.pointee.tunnel.back.session != nil && connection.pointee.tunnel.front.session == nil
         connection.pointee.isKeeping = mayKeep
         return mayKeep

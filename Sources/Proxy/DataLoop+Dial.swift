@@ -27,13 +27,14 @@ extension DataLoop {
                 connection.pointee.gaveUp = .noneLeft
                 break
             }
+            takeSilenceNews(route, Int(connection.pointee.cluster), chosen: Int(connection.pointee.target))
             counters.count(.dials)
             if connection.pointee.tried.count > 1 { counters.count(.retries) }
             switch connection.pointee.pickedBy {
             case .failover: counters.count(.failovers)
             case .ownZone: counters.count(.ownZone)
             case .otherZone: counters.count(.otherZone)
-            case .policy, .probe, .panic, .lastResort, .hedge: break
+            case .policy, .probe, .panic, .lastResort, .hedge, .inquiry: break
             }
             connection.pointee.lastActivity = loop.now
             connection.pointee.isBackHedge = false
@@ -58,7 +59,7 @@ extension DataLoop {
     /// Whether a connection may be tried with a target, for the first time or again.
     private func mayDial(_ connection: UnsafeMutablePointer<Connection>, _ route: RouteState) -> Bool {
         guard connection.pointee.tried.count > 0 else { return true }
-        if connection.pointee.tried.count >= route.retry.attempts {
+        if connection.pointee.isInquiry || connection.pointee.tried.count >= route.retry.attempts {
             connection.pointee.gaveUp = .attempts
         } else if loop.now >= connection.pointee.expiresAt {
             connection.pointee.gaveUp = .deadline
@@ -165,6 +166,7 @@ extension DataLoop {
         let (cluster, slot) = (route.clusters[Int(connection.pointee.cluster)], Int(connection.pointee.target))
         let target = cluster.targets.states[slot].target
         judge(connection, .failure)
+        if connection.pointee.isInquiry { cluster.dropInquiry(target.key, now: loop.now) }
         sayUnreachable(connection, target, reason)
         releaseTarget(&connection.pointee)
     }
@@ -179,7 +181,7 @@ extension DataLoop {
     }
 
     private func established(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
-        counters.count(.established)
+        if !connection.pointee.isInquiry { counters.count(.established) }
         noteEstablished(connection)
         judgeLatency(connection, loop.now - connection.pointee.lastActivity)
         connection.pointee.phase = .relaying
@@ -188,8 +190,8 @@ extension DataLoop {
         let settings = route(of: connection).settings
         let hasExpiry = settings.longestLife > 0 || settings.endsWithCertificate
         connection.pointee.expiresAt = hasExpiry ? expiry(of: connection, settings) : .max
-        let isCopied = openShadow(connection)
-        beginShaping(slot, connection)
+        let isCopied = !connection.pointee.isInquiry && openShadow(connection)
+        if !connection.pointee.isInquiry { beginShaping(slot, connection) }
         connection.pointee.tunnel.begin()
         let isKeeping = !isCopied && beginKeeping(connection, route(of: connection))
         if connection.pointee.tunnel.keptCount > 0 {

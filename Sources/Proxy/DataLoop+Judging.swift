@@ -16,7 +16,19 @@ extension DataLoop {
 
     /// The first answer byte is what shows that a target works; before it, a sidecar may only have been polite.
     func judgeAnswer(_ connection: UnsafeMutablePointer<Connection>) {
-        if connection.pointee.tunnel.backward.bytes > 0 { judge(connection, .success) }
+        let route = route(of: connection)
+        let (cluster, slot) = (Int(connection.pointee.cluster), Int(connection.pointee.target))
+        if connection.pointee.tunnel.backward.bytes > 0 {
+            let time = connection.pointee.isWaiting ? loop.now - connection.pointee.lastActivity : nil
+            connection.pointee.isJudged = true
+            connection.pointee.isWaiting = false
+            act(
+                on: route.clusters[cluster].reportAnswer(slot, after: time, now: loop.now, random: &random), route,
+                cluster, slot)
+        } else if connection.pointee.tunnel.forward.bytes > 0 {
+            route.clusters[cluster].noteWord(slot, isFirst: !connection.pointee.isWaiting, now: loop.now)
+            connection.pointee.isWaiting = true
+        }
     }
 
     /// The present target was reached after so long: one that takes far longer than its peers is let rest, whatever becomes
@@ -38,7 +50,11 @@ extension DataLoop {
 
     /// Tells the balancer how a target did, and the log what comes of it.
     func report(_ route: RouteState, _ cluster: Int, _ slot: Int, _ outcome: InstancePicker.Outcome) {
-        switch route.clusters[cluster].report(slot, outcome, now: loop.now, random: &random) {
+        act(on: route.clusters[cluster].report(slot, outcome, now: loop.now, random: &random), route, cluster, slot)
+    }
+
+    private func act(on verdict: InstancePicker.Verdict, _ route: RouteState, _ cluster: Int, _ slot: Int) {
+        switch verdict {
         case .asBefore: return
         case .ejected(let rest):
             counters.count(.ejections)
@@ -51,7 +67,7 @@ extension DataLoop {
         }
     }
 
-    private func sayVerdict(
+    func sayVerdict(
         _ route: RouteState, _ cluster: Int, _ slot: Int, _ level: LogLevel, _ verdict: String, _ fields: [LogField]
     ) {
         let cluster = route.clusters[cluster]
@@ -66,13 +82,17 @@ extension DataLoop {
     /// The present target is done with: its connection is over, or another is tried.
     func releaseTarget(_ connection: inout Connection) {
         guard connection.target >= 0 else { return }
-        routes[Int(connection.route)]!.clusters[Int(connection.cluster)].release(Int(connection.target))
+        routes[Int(connection.route)]!.clusters[Int(connection.cluster)].release(
+            Int(connection.target), wasWaiting: connection.isWaiting)
         connection.target = -1
+        connection.isWaiting = false
     }
 
     /// A connection is over: the balancer and the circuit breaker forget it.
     func leaveTarget(_ connection: inout Connection, _ ending: Ending) {
-        if connection.target >= 0 {
+        if connection.isInquiry {
+            leaveInquiry(&connection, ending)
+        } else if connection.target >= 0 {
             if !connection.isJudged, let outcome = Self.outcome(connection, ending) {
                 let (route, cluster) = (routes[Int(connection.route)]!, Int(connection.cluster))
                 let countsResets = route.clusters[cluster].picker.outlierPolicy.countsResets
@@ -90,6 +110,8 @@ extension DataLoop {
     private static func outcome(_ connection: borrowing Connection, _ ending: Ending) -> InstancePicker.Outcome? {
         guard connection.phase == .relaying || connection.phase == .resetting else { return nil }
         switch ending {
+        // That nobody has said a word to a client who spoke shows nothing.
+        case .idle where connection.isWaiting: return nil
         case .complete, .idle, .moved: return .success
         case .broken(.back, _), .tls(.back, _): return connection.tunnel.backward.bytes == 0 ? .failure : .success
         default: return connection.tunnel.backward.bytes == 0 ? nil : .success

@@ -15,6 +15,7 @@ extension DataLoop {
             isDraining = true
             drainDeadline = deadline
             closeListeners()
+            endInquiries()
             // Only so that the loop wakes up at the deadline; `endIfDrained` looks at the clock.
             _ = loop.timers.arm(at: deadline, Token(kind: Kind.drainTimer, slot: SlotID(index: 0, generation: 0)).raw)
         case .stop:

@@ -53,10 +53,12 @@ extension DataLoop {
         }
         if connection.pointee.isKeeping { keep(connection) }
         // An event that moved nothing, a probe's answer or a window's news, is no activity.
-        if connection.pointee.tunnel.movementMark != before { connection.pointee.lastActivity = loop.now }
+        if connection.pointee.tunnel.movementMark != before {
+            if !connection.pointee.isJudged { judgeAnswer(connection) }
+            connection.pointee.lastActivity = loop.now
+        }
         switch progress {
         case .waiting, .throttled:
-            if !connection.pointee.isJudged { judgeAnswer(connection) }
             if !connection.pointee.isHalfClosed, connection.pointee.tunnel.isHalfClosed {
                 connection.pointee.isHalfClosed = true
                 // The deadline of this state counts from its beginning.
@@ -128,6 +130,10 @@ extension DataLoop {
             of: connection.tunnel, ending: ending, duration: loop.now - connection.acceptedAt,
             connectTime: connection.establishedAt == 0 ? 0 : connection.establishedAt - connection.acceptedAt,
             attempts: UInt8(connection.tried.count))
+        guard !connection.isInquiry else {
+            if log.wants(.debug) { log.log(.debug, "inquiry ended", fields(of: connection, farewell)) }
+            return
+        }
         counters.count(.closed)
         counters[.bytesForward] &+= farewell.bytesForward
         counters[.bytesBackward] &+= farewell.bytesBackward

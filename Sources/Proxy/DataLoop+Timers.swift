@@ -31,7 +31,7 @@ extension DataLoop {
         let settings = route(of: connection).settings
         let limit = connection.pointee.isHalfClosed ? settings.halfCloseTimeout : settings.idleTimeout
         let judgement: Instant =
-            connection.pointee.isProbe && !connection.pointee.isJudged
+            connection.pointee.isProbe && !connection.pointee.isJudged && !isSilent(connection)
             ? connection.pointee.establishedAt + Self.proof : .max
         let ticket: Instant = keepsHandshake(connection) ? ticketDeadline(of: connection) : .max
         let stillness = limit == 0 ? .max : connection.pointee.lastActivity + limit
@@ -77,7 +77,9 @@ extension DataLoop {
         case .delayed: beginDialling(slot, connection)
         case .stranded: end(slot, .injected)
         case .relaying:
-            if !connection.pointee.isJudged, loop.now >= connection.pointee.establishedAt + Self.proof {
+            if !connection.pointee.isJudged, loop.now >= connection.pointee.establishedAt + Self.proof,
+                !isSilent(connection)
+            {
                 judge(connection, .success)
             }
             if keepsHandshake(connection), ticketDeadline(of: connection) <= loop.now {

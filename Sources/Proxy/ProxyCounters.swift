@@ -32,6 +32,10 @@ public struct ProxyCounters: Sendable, Equatable {
         case ejections
         /// Those of them because connecting took far longer than to the others.
         case ejectionsByLatency
+        /// Those of them because it said nothing while the others answered.
+        case ejectionsBySilence
+        /// Empty connections made to see whether an instance is alive; they are in no other row.
+        case inquiries
         /// Connections dialled to an instance in the preferred zone.
         case ownZone
         /// Connections dialled to an instance in another zone although one is preferred.

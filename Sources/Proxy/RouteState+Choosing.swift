@@ -20,6 +20,8 @@ extension RouteState {
         case lastResort
         /// Because it answered before the one that was chosen first, or that one failed.
         case hedge
+        /// To see whether it is alive, by an empty connection of our own.
+        case inquiry
 
         var word: String {
             switch self {
@@ -31,6 +33,7 @@ extension RouteState {
             case .failover: "failover"
             case .lastResort: "last-resort"
             case .hedge: "hedge"
+            case .inquiry: "inquiry"
             }
         }
     }

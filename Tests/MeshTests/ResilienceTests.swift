@@ -84,6 +84,14 @@ struct ResilienceTests {
                 #"{"slow_start_config": {"slow_start_window": 0}, "passive_health_check": {"connect_latency_factor": 0}}"#
             ))
         #expect(off.slowStart == nil && off.outlier?.latency == nil && off.hedge == nil)
+        let watchful = OutlierPolicy(silence: SilencePolicy())
+        #expect(off.outlier?.applied(to: watchful).silence == SilencePolicy())
+        let silent = try UpstreamSettings(reader(#"{"passive_health_check": {"silence_factor": 0}}"#))
+        #expect(silent.outlier?.applied(to: watchful) == OutlierPolicy())
+        let quick = try UpstreamSettings(
+            reader(#"{"passive_health_check": {"silence_factor": 4, "silence_floor": "200ms"}}"#))
+        #expect(
+            quick.outlier?.applied(to: OutlierPolicy()).silence == SilencePolicy(factor: 4, floor: 200_000_000))
         let hedged = try UpstreamSettings(reader(#"{"hedge_policy": {"min_delay_ms": 20, "max_delay_ms": 500}}"#))
         #expect(hedged.hedge == HedgePolicy(minimumDelay: 20_000_000, maximumDelay: 500_000_000))
         #expect(try UpstreamSettings(reader(#"{"hedge_policy": {}}"#)).hedge == HedgePolicy())
@@ -178,6 +186,14 @@ struct ResilienceTests {
             (
                 #"{"passive_health_check": {"connect_latency_factor": 1}}"#,
                 "Proxy.Config.passive_health_check.connect_latency_factor: want 0 for never, or 2 to 1000, have 1"
+            ),
+            (
+                #"{"passive_health_check": {"silence_factor": 1}}"#,
+                "Proxy.Config.passive_health_check.silence_factor: want 0 for never, or 2 to 1000, have 1"
+            ),
+            (
+                #"{"passive_health_check": {"silence_floor": "0s"}}"#,
+                "Proxy.Config.passive_health_check.silence_floor: want duration from 1ms"
             ),
             (
                 #"{"passive_health_check": {"connect_latency_minimum_hosts": 2}}"#,

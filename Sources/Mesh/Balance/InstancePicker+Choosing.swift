@@ -11,6 +11,8 @@ extension InstancePicker {
     ) -> Pick? {
         wake(now: now)
         grow(now: now)
+        pickedAt = now
+        lookForSilence(now: now)
         let isPanic = outlierPolicy.panics(eligible: eligibleCount, of: pool.weighted)
         guard
             let place = isPanic
@@ -49,16 +51,26 @@ extension InstancePicker {
     }
 
     private func isFresh(_ place: Int, _ attempts: Attempts) -> Bool {
-        attempts.count == 0 || !attempts.contains(pool.instances[place].key)
+        (attempts.count == 0 || !attempts.contains(pool.instances[place].key)) && !(avoidsQuiet && isQuiet(place))
     }
 
     /// Failed attempts after which a connection leaves its zone: where one has died whole, its instances rest one by one, and
     /// until they do each connection would use up all its attempts on them.
     private static let patience = 2
 
-    /// Chooses on one side of a zone's border where one is preferred, on the other where the first has nobody left.
+    /// Chooses among those that are heard of, and among the quiet ones where there is no other.
     private mutating func choose(_ hash: UInt64, _ attempts: Attempts, _ random: inout SplitMix64) -> Int? {
         guard eligibleCount > 0 else { return nil }
+        guard silences.isOn else { return chooseOfAll(hash, attempts, &random) }
+        avoidsQuiet = true
+        defer { avoidsQuiet = false }
+        if let place = chooseOfAll(hash, attempts, &random) { return place }
+        avoidsQuiet = false
+        return chooseOfAll(hash, attempts, &random)
+    }
+
+    /// Chooses on one side of a zone's border where one is preferred, on the other where the first has nobody left.
+    private mutating func chooseOfAll(_ hash: UInt64, _ attempts: Attempts, _ random: inout SplitMix64) -> Int? {
         guard pool.isZoned else { return choose(on: 0, hash, attempts, &random) }
         let stays = attempts.count < Self.patience && random.below(ZonePreference.whole) < nearShare
         let side = stays ? 1 : 0
@@ -114,14 +126,15 @@ extension InstancePicker {
         return nil
     }
 
-    /// The first in the heap that was not tried; those before it step aside and come back.
+    /// The first in the heap that was not tried; those before it step aside and come back. Of quiet ones no more than eight:
+    /// the next pick meets others.
     private mutating func nextInHeap(_ side: Int, _ attempts: Attempts) -> Int? {
         var aside: InlineArray<8, Int32> = .init(repeating: 0)
         var count = 0
         defer {
             for number in 0..<count { heaps[side].insert(Int(aside[number]), ordering) }
         }
-        while !heaps[side].isEmpty {
+        while !heaps[side].isEmpty, count < 8 {
             let place = heaps[side].first
             if isFresh(place, attempts) { return place }
             heaps[side].remove(place, ordering)

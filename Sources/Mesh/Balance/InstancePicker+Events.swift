@@ -65,7 +65,9 @@ extension InstancePicker {
     }
 
     /// Notes that a connection to the instance `key`, made or not, is over.
-    public mutating func release(_ key: UInt64) {
+    ///
+    /// - Parameter wasWaiting: whether its client had spoken and was not answered.
+    public mutating func release(_ key: UInt64, wasWaiting: Bool = false) {
         guard let place = pool.place(of: key) else {
             if let count = departed[key] { departed[key] = count > 1 ? count - 1 : nil }
             return
@@ -73,7 +75,13 @@ extension InstancePicker {
         precondition(open[place] > 0, "a connection was released twice")
         open[place] -= 1
         openTotal -= 1
-        book.noteEnd(place)
+        if silences.isOn {
+            if wasWaiting { silences.noteGone(place) }
+            // The probe that is under way is an empty connection, which may be another than this.
+            if !silences.records[place].isAsked { book.noteEnd(place) }
+        } else {
+            book.noteEnd(place)
+        }
         settle(place)
         if pool.policy == .leastConnections { heaps[side(place)].update(place, ordering) }
     }
@@ -100,6 +108,9 @@ extension InstancePicker {
         if self.slowStart != nil { warmth.since = ContiguousArray(repeating: Warmth.never, count: next.count) }
         book = OutlierBook(count: next.count)
         latencies = LatencyBook(count: next.count, outlierPolicy.latency)
+        silences = SilenceBook(count: next.count, outlierPolicy.silence)
+        silences.adopt(old.silences)
+        (news, lookedAt) = (nil, 0)
         isEligible = ContiguousArray(repeating: false, count: next.count)
         (eligibleCount, eligibleNear, eligibleWeight, eligibleNearWeight) = (0, 0, 0, 0)
         resetHeaps(&random)
@@ -122,6 +133,7 @@ extension InstancePicker {
         }
         open[place] = old.open[before]
         book.adopt(old.book.records[before], at: place)
+        silences.adopt(old.silences, before, at: place)
         latencies.adopt(old.latencies, before, at: place, side: side(place), outlierPolicy.latency)
         if old.pool.instances[before].weight == 0, old.pool.weighted > 0 {
             beginWarming(place, now: now)

@@ -46,6 +46,15 @@ public struct InstancePicker: Sendable {
     var warmth = Warmth()
     var book: OutlierBook
     var latencies: LatencyBook
+    var silences: SilenceBook
+    /// What the last looks for silence came across; nobody has taken it yet.
+    var news: SilenceNews?
+    /// The instance that was last looked at for silence.
+    var lookedAt = 0
+    /// The moment of the last pick.
+    var pickedAt: UInt64 = 0
+    /// Whether the choice that is under way leaves out the quiet ones.
+    var avoidsQuiet = false
     /// Whether an instance has a weight and is not kept out by its record.
     var isEligible: ContiguousArray<Bool>
     /// How many instances may be chosen.
@@ -74,6 +83,7 @@ public struct InstancePicker: Sendable {
         weights = ContiguousArray(pool.instances.map { $0.weight * SlowStart.whole })
         book = OutlierBook(count: pool.count)
         latencies = LatencyBook(count: pool.count, outlierPolicy.latency)
+        silences = SilenceBook(count: pool.count, outlierPolicy.silence)
         isEligible = ContiguousArray(repeating: false, count: pool.count)
         if self.slowStart != nil { warmth.since = ContiguousArray(repeating: Warmth.never, count: pool.count) }
         resetHeaps(&random)

@@ -19,12 +19,14 @@ public struct OutlierPolicy: Sendable, Hashable {
     public var countsResets: Bool
     /// When one rests because connecting to it takes too long; `nil` for never.
     public var latency: LatencyPolicy?
+    /// When one rests because it says nothing while the others answer; `nil` for never.
+    public var silence: SilencePolicy?
 
     /// A policy of these values; the defaults let an instance rest for a second after five failures.
     public init(
         failures: UInt16 = 5, rest: UInt64 = 1_000_000_000, restLimit: UInt64 = 300_000_000_000,
         ejectedPercent: Int = 50, probes: UInt16 = 1, forget: UInt64 = 30_000_000_000, panicPercent: Int = 0,
-        countsResets: Bool = true, latency: LatencyPolicy? = nil
+        countsResets: Bool = true, latency: LatencyPolicy? = nil, silence: SilencePolicy? = nil
     ) {
         self.failures = failures
         self.rest = rest
@@ -35,6 +37,7 @@ public struct OutlierPolicy: Sendable, Hashable {
         self.panicPercent = min(100, max(0, panicPercent))
         self.countsResets = countsResets
         self.latency = latency
+        self.silence = silence
     }
 
     /// Whether one more of `count` instances may rest when `ejected` do.

@@ -16,6 +16,10 @@ public struct OutlierSettings: Sendable, Hashable {
     public var panicPercent: Int?
     /// `connect_latency_factor` and what stands beside it.
     public var latency: LatencyPolicy?
+    /// `silence_factor`; 0 for never.
+    public var silenceFactor: UInt16?
+    /// `silence_floor`, in nanoseconds.
+    public var silenceFloor: UInt64?
 
     init(_ section: SettingsReader, _ notes: inout [String]) throws(TypeError) {
         failures = try section.integer("max_failures", in: 0...65_535).map { UInt16($0) }
@@ -25,6 +29,12 @@ public struct OutlierSettings: Sendable, Hashable {
         probes = try section.integer("probes", in: 1...1000).map { UInt16($0) }
         panicPercent = try section.integer("panic_percent", in: 0...100)
         latency = try Self.latency(section)
+        silenceFactor = try section.integer("silence_factor", in: 0...1000).map { UInt16($0) }
+        guard silenceFactor != 1 else {
+            throw TypeError(
+                path: .key(section.reader.path, "silence_factor"), want: "0 for never, or 2 to 1000", have: "1")
+        }
+        silenceFloor = try section.duration("silence_floor", from: 1_000_000)
         if try section.duration("interval") != nil {
             notes.append("\(section.path("interval")): instances rest at once, not at the end of an interval")
         }
@@ -59,7 +69,7 @@ public struct OutlierSettings: Sendable, Hashable {
     private static let known: Set<String> = [
         "max_failures", "base_ejection_time", "max_ejection_time", "max_ejection_percent", "probes", "panic_percent",
         "interval", "enforcing_consecutive_5xx", "connect_latency_factor", "connect_latency_minimum_hosts",
-        "connect_latency_minimum_connects", "connect_latency_floor",
+        "connect_latency_minimum_connects", "connect_latency_floor", "silence_factor", "silence_floor",
     ]
 
     /// The policy that comes of `policy` by what was said.
@@ -69,6 +79,14 @@ public struct OutlierSettings: Sendable, Hashable {
             restLimit: restLimit ?? max(policy.restLimit, rest ?? 0),
             ejectedPercent: ejectedPercent ?? policy.ejectedPercent, probes: probes ?? policy.probes,
             forget: policy.forget, panicPercent: panicPercent ?? policy.panicPercent,
-            countsResets: policy.countsResets, latency: latency ?? policy.latency)
+            countsResets: policy.countsResets, latency: latency ?? policy.latency, silence: silence(policy.silence))
+    }
+
+    private func silence(_ policy: SilencePolicy?) -> SilencePolicy? {
+        guard silenceFactor != 0, silenceFactor != nil || policy != nil else { return nil }
+        var policy = policy ?? SilencePolicy()
+        policy.factor = silenceFactor ?? policy.factor
+        policy.floor = silenceFloor ?? policy.floor
+        return policy
     }
 }
