@@ -25,12 +25,15 @@ enum aead_kind { AEAD_AES_128_GCM = 0, AEAD_AES_256_GCM = 1, AEAD_CHACHA20_POLY1
  * microsecond when it wakes. */
 struct aead_slot {
     uint64_t owner;        /* number of the key that is expanded here; 0 free */
-    uint8_t kind;          /* enum aead_kind of what is in evp or keys */
+    uint8_t kind;          /* enum aead_kind of what is in evp, context or keys */
     uint8_t sealing;
     uint8_t recent;        /* used since the clock hand last came by */
-    uint8_t accelerated;   /* keys holds it, else evp */
+    uint8_t accelerated;   /* keys holds it, else context or evp */
+    uint8_t key_size;      /* of the key in context */
     void *keys;            /* libIPSec_MB's gcm_key_data, 64-byte aligned; NULL until needed */
     EVP_CIPHER_CTX *evp;   /* NULL until needed */
+    const struct cipher_calls *calls; /* whose context it is */
+    void *context;         /* the provider's; NULL until needed */
 };
 
 /* One way of doing AES-GCM and ChaCha20-Poly1305. All return 0, or -1 on failure (open: also on a wrong tag). */
@@ -49,6 +52,11 @@ struct aead_ops {
 };
 
 WARREN_HIDDEN extern const struct aead_ops warren_aead_libcrypto;
+/* record_provider.c: the same without EVP in between; for engines that have `calls`. */
+WARREN_HIDDEN extern const struct aead_ops warren_aead_provider;
+/* Sets the engine's calls if libcrypto's tables are as described and answer as EVP does. */
+WARREN_HIDDEN void warren_provider_setup(warren_tls_engine *engine);
+WARREN_HIDDEN void warren_provider_release(struct aead_slot *slot);
 /* NULL where the library or the CPU is missing, or its answers are wrong. Loaded and tested once per process. */
 WARREN_HIDDEN const struct aead_ops *warren_aead_ipsec_mb(warren_tls_engine *engine);
 
@@ -62,7 +70,8 @@ WARREN_HIDDEN int warren_aead_setup(warren_tls_engine *engine, int accelerator, 
 WARREN_HIDDEN void warren_aead_free(warren_tls_engine *engine);
 
 static inline const struct aead_ops *aead_ops_of(const warren_tls_engine *engine, const struct aead_slot *slot) {
-    return slot->accelerated ? engine->accelerator : &warren_aead_libcrypto;
+    if (slot->accelerated) return engine->accelerator;
+    return engine->calls != NULL ? &warren_aead_provider : &warren_aead_libcrypto;
 }
 
 /* record_keys.c */

@@ -113,6 +113,7 @@ int warren_aead_setup(warren_tls_engine *engine, int accelerator, uint32_t slots
     engine->slot_count = slots < 4 ? 4 : slots; /* one session uses two at a time */
     engine->slots = calloc(engine->slot_count, sizeof *engine->slots);
     if (engine->slots == NULL) return -1;
+    warren_provider_setup(engine);
     engine->accelerator_wanted = accelerator == WARREN_TLS_ACCELERATOR_AUTO;
     return 0;
 }
@@ -125,6 +126,7 @@ void warren_aead_accelerate(warren_tls_engine *engine) {
 
 static void give_back(struct aead_slot *slot) {
     EVP_CIPHER_CTX_free(slot->evp);
+    warren_provider_release(slot);
     free(slot->keys);
     slot->evp = NULL;
     slot->keys = NULL;
@@ -142,5 +144,6 @@ void warren_aead_free(warren_tls_engine *engine) {
         give_back(&engine->slots[i]);
     }
     free(engine->slots);
+    free(engine->calls);
     for (int i = 0; i < AEAD_KINDS; i++) EVP_CIPHER_free(engine->aead[i]);
 }

@@ -89,6 +89,7 @@ struct warren_kdf {
 
 struct aead_slot;
 struct aead_ops;
+struct cipher_calls;
 
 struct warren_tls_engine {
     struct warren_tls_library *libraries;
@@ -98,6 +99,7 @@ struct warren_tls_engine {
     EVP_MD_CTX *digest;           /* scratch */
     EVP_CIPHER *ticket_cipher;
     EVP_CIPHER *aead[3];          /* by enum aead_kind */
+    struct cipher_calls *calls;   /* of each of them; NULL: EVP is used */
     const struct aead_ops *accelerator; /* for AES-GCM; NULL: libcrypto */
     int accelerator_wanted;             /* not looked for yet: a sidecar without traffic does without its 2 MB */
     struct aead_slot *slots;

@@ -11,22 +11,22 @@ public struct Readiness: OptionSet, Sendable {
     }
 
     /// Bytes, a connection or an end of stream can be read (EPOLLIN).
-    public static let readable = Readiness(rawValue: 0x001)
+    @inlinable public static var readable: Readiness { Readiness(rawValue: 0x001) }
     /// Urgent data has come (EPOLLPRI; tcp(7), sockatmark(3)).
-    public static let urgent = Readiness(rawValue: 0x002)
+    @inlinable public static var urgent: Readiness { Readiness(rawValue: 0x002) }
     /// Bytes can be written (EPOLLOUT).
-    public static let writable = Readiness(rawValue: 0x004)
+    @inlinable public static var writable: Readiness { Readiness(rawValue: 0x004) }
     /// An error is pending (EPOLLERR).
-    public static let error = Readiness(rawValue: 0x008)
+    @inlinable public static var error: Readiness { Readiness(rawValue: 0x008) }
     /// Both directions are over (EPOLLHUP).
-    public static let hangup = Readiness(rawValue: 0x010)
+    @inlinable public static var hangup: Readiness { Readiness(rawValue: 0x010) }
     /// The peer has said that it sends no more (EPOLLRDHUP).
-    public static let peerEnded = Readiness(rawValue: 0x2000)
+    @inlinable public static var peerEnded: Readiness { Readiness(rawValue: 0x2000) }
 
     /// Everything a connection is registered for, once and for its whole life: both directions, edge triggered.
-    public static let connection = Readiness(rawValue: 0x001 | 0x002 | 0x004 | 0x2000 | 1 << 31)
+    @inlinable public static var connection: Readiness { Readiness(rawValue: 0x001 | 0x002 | 0x004 | 0x2000 | 1 << 31) }
     /// A descriptor that is only read, edge triggered.
-    public static let edge = Readiness(rawValue: 0x001 | 1 << 31)
+    @inlinable public static var edge: Readiness { Readiness(rawValue: 0x001 | 1 << 31) }
     /// A descriptor that is only read, level triggered: told again each turn until it is drained.
-    public static let level = Readiness(rawValue: 0x001)
+    @inlinable public static var level: Readiness { Readiness(rawValue: 0x001) }
 }

@@ -170,5 +170,7 @@ extension Tunnel {
     }
 
     /// Whether exactly one direction is over.
-    public var isHalfClosed: Bool { forward.isFinished != backward.isFinished }
+    public var isHalfClosed: Bool {
+        mutating get { forward.isFinished != backward.isFinished }  // As `movementMark`.
+    }
 }

@@ -171,9 +171,12 @@ public struct Tunnel: ~Copyable {
     /// A number that changes whenever a byte moved, in whatever form: delivered, read and waiting, or taken from what waited.
     /// Bytes that wait or sit in a pipe never reach 2^24, so that delivered ones stand above them.
     public var movementMark: UInt64 {
-        let delivered = (forward.bytes &+ backward.bytes) << 24
-        let arrived = UInt64(front.carry.count + back.carry.count + forward.pipeBytes + backward.pipeBytes)
-        return delivered &+ arrived &- UInt64(front.unsent.count + back.unsent.count)
+        // It changes nothing: a tunnel that is lent for reading is copied first, 332 bytes, and this is asked twice a move.
+        mutating get {
+            let delivered = (forward.bytes &+ backward.bytes) << 24
+            let arrived = UInt64(front.carry.count + back.carry.count + forward.pipeBytes + backward.pipeBytes)
+            return delivered &+ arrived &- UInt64(front.unsent.count + back.unsent.count)
+        }
     }
 
     /// Bytes read from the front leg and not yet taken by the back one.

@@ -19,7 +19,7 @@ struct ThreadBoundTests {
         ("_ it: TLSEngine", "try Thread.start(name: \"x\") { it.trim() }", "it.trim()"),
         ("_ it: TLSContext, _ keys: TicketKeys", "needsSendable(it)", "it.use(keys); needsSendable(keys)"),
         ("_ it: borrowing Session", "needsSendable(it)", "needsSendable(it.version)"),
-        ("_ it: borrowing Tunnel", "needsSendable(it)", "needsSendable(it.movementMark)"),
+        ("_ it: borrowing Tunnel", "needsSendable(it)", "needsSendable(it.undeliveredForward)"),
         ("_ it: borrowing RelayResources", "needsSendable(it)", "needsSendable(it.pipes.lent)"),
     ]
 
