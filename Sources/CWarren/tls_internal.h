@@ -87,6 +87,27 @@ struct warren_kdf {
     warren_tls_session *session; /* whose handshake is going on; else NULL */
 };
 
+enum { WARREN_X25519_SIZE = 32, WARREN_X25519_FUNCTIONS = 31 };
+
+/* What an X25519 key pair is made with: functions of the default provider, by what they are for. One for each library context. */
+struct warren_x25519 {
+    OSSL_LIB_CTX *whole;          /* whose random numbers */
+    void *provider;               /* the default provider's context */
+    void *base;                   /* a key whose public half is the base point, 9, without a secret */
+    OSSL_FUNC_keymgmt_new_fn *new_key;
+    OSSL_FUNC_keymgmt_free_fn *free_key;
+    OSSL_FUNC_keymgmt_import_fn *import;
+    OSSL_FUNC_keyexch_newctx_fn *new_exchange;
+    OSSL_FUNC_keyexch_freectx_fn *free_exchange;
+    OSSL_FUNC_keyexch_init_fn *begin;
+    OSSL_FUNC_keyexch_set_peer_fn *set_peer;
+    OSSL_FUNC_keyexch_derive_fn *derive;
+    struct warren_x25519_generation {
+        struct warren_x25519 *curve;
+    } pairs, blanks;              /* told apart by their address */
+    OSSL_DISPATCH functions[WARREN_X25519_FUNCTIONS + 1]; /* the default provider's, but for the generation */
+};
+
 struct aead_slot;
 struct aead_ops;
 struct cipher_calls;
@@ -168,6 +189,21 @@ WARREN_HIDDEN EVP_PKEY *warren_tls_library_adopt(struct warren_tls_library *libr
 WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf(struct warren_tls_library *library);
 /* The same by what OpenSSL hands to a provider's functions. */
 WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context);
+
+/* The same for key pairs. */
+WARREN_HIDDEN struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context);
+
+/* tls_x25519.c */
+/* Whether this processor has what libcrypto's ladder in assembly needs. Without it the default provider's way is as good. */
+WARREN_HIDDEN int warren_x25519_ladder_is_faster(void);
+/* Out of the default provider's context and functions for X25519 keys and exchanges. 0, or -1. The curve must stay where it is. */
+WARREN_HIDDEN int warren_x25519_setup(
+    struct warren_x25519 *curve, OSSL_LIB_CTX *whole, void *provider, const OSSL_DISPATCH *keys,
+    const OSSL_DISPATCH *exchanges);
+WARREN_HIDDEN void warren_x25519_free(struct warren_x25519 *curve);
+/* A key of the default provider's with this secret, which is clamped in place, and the public half that belongs to it. NULL
+ * when out of memory. */
+WARREN_HIDDEN void *warren_x25519_pair(const struct warren_x25519 *curve, uint8_t secret[WARREN_X25519_SIZE]);
 
 /* tls_kdf.c */
 WARREN_HIDDEN extern const OSSL_DISPATCH warren_tls13_kdf[];

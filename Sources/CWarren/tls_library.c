@@ -45,13 +45,14 @@ struct warren_tls_library {
     OSSL_PROVIDER *nothing;   /* without any provider OpenSSL would load the default one by itself */
     void *source_context;
     struct warren_kdf kdf;
+    struct warren_x25519 x25519;
     OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
 };
 
 /* OpenSSL hands a provider's functions only the provider's context, which has to be the default provider's own; this
  * list leads from there to the library it was lent from. Few, and looked at while algorithms are fetched and
- * where a key derivation begins. */
+ * where a key derivation or a key pair begins. */
 static struct warren_tls_library *libraries;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -79,12 +80,29 @@ static int fill(struct warren_tls_library *library, int index) {
         if (is_named(all, lent[index].names)
             && (lent[index].property == NULL || strstr(all->property_definition, lent[index].property) != NULL))
             library->tables[index][count++] = *all;
-    for (int i = 0; i < count; i++) {
-        OSSL_ALGORITHM *algorithm = &library->tables[index][i];
-        if (lent[index].operation == OSSL_OP_KDF && is_named(algorithm, (const char *const[MOST_LENT]){"TLS13-KDF"}))
-            algorithm->implementation = warren_tls13_kdf;
-    }
     return count == wanted ? 0 : -1;
+}
+
+static OSSL_ALGORITHM *entry(struct warren_tls_library *library, int operation, const char *name) {
+    for (int i = 0; i < OPERATIONS; i++)
+        for (OSSL_ALGORITHM *at = library->tables[i]; lent[i].operation == operation && at->algorithm_names != NULL; at++)
+            if (is_named(at, (const char *const[MOST_LENT]){name})) return at;
+    return NULL;
+}
+
+/* What we do in another way than the default provider. */
+static int replace(struct warren_tls_library *library) {
+    OSSL_ALGORITHM *kdf = entry(library, OSSL_OP_KDF, "TLS13-KDF"), *keys = entry(library, OSSL_OP_KEYMGMT, "X25519");
+    const OSSL_ALGORITHM *exchanges = entry(library, OSSL_OP_KEYEXCH, "X25519");
+    if (kdf == NULL || keys == NULL || exchanges == NULL) return -1;
+    kdf->implementation = warren_tls13_kdf;
+    if (!warren_x25519_ladder_is_faster()) return 0;
+    if (warren_x25519_setup(
+            &library->x25519, library->whole, library->source_context, keys->implementation, exchanges->implementation)
+        != 0)
+        return -1;
+    keys->implementation = library->x25519.functions;
+    return 0;
 }
 
 static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache) {
@@ -136,6 +154,7 @@ struct warren_tls_library *warren_tls_library_new(void) {
     library->source_context = OSSL_PROVIDER_get0_provider_ctx(library->source);
     for (int i = 0; i < OPERATIONS; i++)
         if (fill(library, i) != 0) goto failed;
+    if (replace(library) != 0) goto failed;
     pthread_mutex_lock(&lock);
     library->next = libraries;
     libraries = library;
@@ -164,6 +183,7 @@ void warren_tls_library_free(struct warren_tls_library *library) {
             break;
         }
     pthread_mutex_unlock(&lock);
+    warren_x25519_free(&library->x25519);
     OSSL_PROVIDER_unload(library->source);
     OSSL_LIB_CTX_free(library->whole);
     free(library);
@@ -188,6 +208,11 @@ struct warren_kdf *warren_tls_library_kdf(struct warren_tls_library *library) {
 struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context) {
     struct warren_tls_library *library = library_of(provider_context);
     return library != NULL ? &library->kdf : NULL;
+}
+
+struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context) {
+    struct warren_tls_library *library = library_of(provider_context);
+    return library != NULL ? &library->x25519 : NULL;
 }
 
 /* A key read with all decoders there are, made anew where TLS uses it. */

@@ -168,6 +168,11 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
 
 /* --- records ----------------------------------------------------------------------------------------------------- */
 
+/* SSL_get_error looks whether the thread's error queue is empty, and nearly always it is: emptying it touches all sixteen places. */
+static void forget_errors(void) {
+    if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 /* The caller's mistake, not the peer's: it hears of it, and the session goes on. */
 static int misused(warren_tls_session *session, const char *how) {
     warren_tls_fault *fault = &session->context->fault;
@@ -180,9 +185,12 @@ static int misused(warren_tls_session *session, const char *how) {
 static int open_attached(warren_tls_session *session, uint8_t *to, size_t room, size_t *count) {
     while (*count < room) {
         size_t got = 0;
-        ERR_clear_error();
+        forget_errors();
         if (SSL_read_ex(session->ssl, to + *count, room - *count, &got) == 1) {
             *count += got;
+            /* Another call would only come back with "want read", by way of the state machine and the BIO. */
+            if (session->input->count == 0 && SSL_has_pending(session->ssl) == 0 && *count < room)
+                return WARREN_TLS_MORE_INPUT;
             continue;
         }
         switch (SSL_get_error(session->ssl, 0)) {
@@ -227,10 +235,10 @@ static void begin_update(warren_tls_session *session) {
     SSL *ssl = session->ssl;
     if (!SSL_is_init_finished(ssl) || SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE) return;
     int request = session->records.owes_update == 2;
-    ERR_clear_error();
+    forget_errors();
     if (SSL_key_update(ssl, request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
         session->records.owes_update = 0;
-    ERR_clear_error();
+    forget_errors();
 }
 
 static int seal_attached(warren_tls_session *session, const uint8_t *plain, size_t length, size_t *consumed) {
@@ -250,7 +258,7 @@ static int seal_attached(warren_tls_session *session, const uint8_t *plain, size
             take = room - ROOM_BESIDE_PLAIN;
         }
         size_t written = 0;
-        ERR_clear_error();
+        forget_errors();
         if (SSL_write_ex(session->ssl, plain + *consumed, take, &written) != 1) {
             int error = SSL_get_error(session->ssl, 0);
             if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) return 0;
@@ -290,7 +298,7 @@ int warren_tls_close_notify(warren_tls_session *session, warren_sink *output) {
         result = warren_record_alert(session, 1, ALERT_CLOSE_NOTIFY);
         if (result != 0) warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "close_notify could not be sealed");
     } else {
-        ERR_clear_error();
+        forget_errors();
         result = SSL_shutdown(session->ssl);
         if (result < 0) warren_tls_fail_from_openssl(session);
     }

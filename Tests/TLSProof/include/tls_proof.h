@@ -91,6 +91,15 @@ size_t proof_seal_under(
     struct warren_tls_engine *engine, const uint8_t secret[32], uint64_t sequence, const uint8_t *plain, size_t length,
     uint8_t *to);
 
+/* X25519's public half and the secret shared with a peer, by the functions our library context makes keys with, whatever
+ * the processor. 0 good. */
+int proof_x25519(const uint8_t secret[32], const uint8_t theirs[32], uint8_t public_half[32], uint8_t shared[32]);
+/* A key pair as a handshake makes one, with a group set or NULL; freed again. Its secret comes flipped. -1 where it was refused
+ * or its public half is not the one that the default provider computes from the secret. */
+int proof_generate(struct warren_tls_engine *engine, const char *group, uint8_t flipped_secret[32], uint8_t public_half[32]);
+/* A key without halves, as a server makes one for the client's public key. 0 good. */
+int proof_generate_blank(struct warren_tls_engine *engine);
+
 /* A checksum that runs: pass what the last call returned, 0 first. Byte order matters, cuts do not. */
 uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
 /* Noise out of a seed, and the seed for the next call. */
