@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import time
 import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
+from types import SimpleNamespace
 
 from harness import (candidates, catalog, charts, checks, estimate, faults, load, measures, mesh, micro, registry, render,
                      results, rivals, rows, runner, scale, shaping)
@@ -332,6 +334,27 @@ class Mesh(unittest.TestCase):
         figures = measures.per_unit(report, deployment, 1, measures.PER_REQUEST, 1)
         self.assertEqual((figures["cpu_us_per_request"], figures["cpu_agent_us_per_request"]), (5, 1))
         self.assertEqual(deployment.hops(), ["up", "pub"])
+
+    def test_a_connection_is_new_by_its_addresses_or_by_their_being_taken_again(self):
+        before = {("a", "v"): faults.OPEN, ("b", "v"): 5000, ("c", "v"): 300}
+        self.assertFalse(faults.has_come(before, {("a", "v"): 6000, ("b", "v"): 4900}))
+        self.assertFalse(faults.has_come(before, {}))
+        self.assertTrue(faults.has_come(before, {("d", "v"): faults.OPEN}))
+        self.assertTrue(faults.has_come(before, {("b", "v"): faults.OPEN}))
+        self.assertTrue(faults.has_come(before, {("c", "v"): 6000}))
+
+    def test_connections_to_a_port_are_read_off_the_kernels_table(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            victim = faults.Victim(SimpleNamespace(words=[f"-listen=127.0.0.1:{port}"]), None)
+            self.assertEqual(victim.clients(), {})
+            with socket.create_connection(listener.getsockname()) as client, listener.accept()[0] as end:
+                self.assertEqual(set(victim.clients().values()), {faults.OPEN})
+                self.assertEqual(len(victim.clients()), 2)
+                # Who closes first keeps it.
+                end.close()
+                client.recv(1)
+            self.assertEqual([kept > 0 for kept in victim.clients().values()], [True])
 
     def test_the_last_trouble_counts_from_the_fault_on(self):
         group = {"failure_times": [{"planned_ns": 5}], "slow": [{"planned_ns": 20}, {"planned_ns": 3}]}
