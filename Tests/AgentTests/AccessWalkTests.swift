@@ -140,6 +140,43 @@ import Testing
         #expect(!agent.effects.contains { if case .stopSidecar = $0 { true } else { false } })
     }
 
+    /// Who may write one service takes no other one's place: not under its id, not by its checks, not as its proxy.
+    @Test(arguments: [
+        ("/v1/catalog/register", #"{"Node":"far","Address":"10.0.0.9","Service":{"ID":"v1","Service":"mine"}}"#),
+        (
+            "/v1/catalog/register",
+            #"{"Node":"far","Address":"10.0.0.9","Check":{"CheckID":"c","Status":"passing","ServiceID":"v1"}}"#
+        ),
+        (
+            "/v1/catalog/register",
+            #"{"Node":"far","Address":"10.0.0.9","Service":{"ID":"p","Service":"mine","Kind":"connect-proxy","Port":1,"Proxy":{"DestinationServiceName":"victim"}}}"#
+        ),
+        (
+            "/v1/agent/service/register",
+            #"{"ID":"p","Name":"mine","Kind":"connect-proxy","Port":1,"Proxy":{"DestinationServiceName":"victim"}}"#
+        ),
+        (
+            "/v1/agent/service/register",
+            #"{"Name":"mine","Port":1,"Connect":{"SidecarService":{"Proxy":{"DestinationServiceName":"victim"}}}}"#
+        ),
+        ("/v1/agent/service/register", #"{"Name":"mine","Port":1,"Connect":{"SidecarService":{"Name":"victim"}}}"#),
+    ])
+    func nobodyTakesAnothersPlace(_ path: String, _ body: String) throws {
+        let agent = try TestAgent(
+            #"{"acl":{"enabled":true,"default_policy":"deny","tokens":{"master":"root"},"static_tokens":[{"token":"m","rules":"node_prefix \"\" { policy = \"write\" } service \"mine\" { policy = \"write\" }"}]}}"#
+        )
+        try agent.ask(
+            "PUT", "/v1/catalog/register",
+            #"{"Node":"far","Address":"10.0.0.9","Service":{"ID":"v1","Service":"victim"},"Check":{"CheckID":"c","Status":"critical","ServiceID":"v1"}}"#,
+            token: "root")
+        let own = #"{"Name":"mine","Port":1,"Connect":{"SidecarService":{}}}"#
+        #expect(try agent.ask("PUT", "/v1/agent/service/register", own, token: "m").status == 200)
+        let index = agent.core.index
+        #expect(try agent.ask("PUT", path, body, token: "m").status == 403)
+        #expect(agent.core.index == index)
+        #expect(try agent.ask("PUT", path, body, token: "root").status == 200)
+    }
+
     /// The tables speak of endpoints that there are, so that none of them outlives its endpoint.
     @Test func theTablesNameEndpoints() {
         let names = Set(Routes.all.list.flatMap { route in route.methods.map { "\($0) \(route.path)" } })

@@ -67,6 +67,10 @@ enum AgentServices {
         let permit = try core.permit(call)
         try allow(permit, writing: definition.name)
         if let old = core.local.services[definition.effectiveID] { try allow(permit, writing: old.definition.name) }
+        // A proxy is found as an instance of what it stands before.
+        if definition.kind == .connectProxy, let proxy = definition.proxy {
+            try allow(permit, writing: proxy.destinationServiceName)
+        }
         if definition.managedProxy != nil {
             if let mode = definition.managedProxy?.execMode, !["", "daemon", "script"].contains(mode) {
                 throw Refusal(400, "invalid exec mode: \(mode)")
@@ -80,6 +84,17 @@ enum AgentServices {
             registration = try core.plan(definition, source: .api)
         } catch {
             throw Refusal(error.status, error.text)
+        }
+        for item in registration.items.dropFirst() {
+            let derived = item.service.definition
+            if let proxy = derived.proxy { try allow(permit, writing: proxy.destinationServiceName) }
+            // The name made from the service's goes with the service; another one is somebody's own.
+            if item.service.managed == nil, derived.name != definition.name + "-sidecar-proxy" {
+                try allow(permit, writing: derived.name)
+            }
+            if let old = core.local.services[derived.id], old.parent != definition.effectiveID {
+                try allow(permit, writing: old.definition.name)
+            }
         }
         for item in registration.items {
             if let proxy = item.service.definition.proxy, item.service.source == .derived {

@@ -31,9 +31,20 @@ enum CatalogWrites {
         guard permit.allows(.nodeWrite(name)) else { throw .permissionDenied }
         if let service = request.service {
             guard permit.allows(.serviceWrite(service.name)) else { throw .permissionDenied }
+            // Neither another's instance under the same id, nor a proxy that is found as an instance of another service.
+            if let old = core.catalog.service(node: name, id: service.effectiveID) {
+                guard permit.allows(.serviceWrite(old.definition.name)) else { throw .permissionDenied }
+            }
+            if service.kind == .connectProxy, let proxy = service.proxy {
+                guard permit.allows(.serviceWrite(proxy.destinationServiceName)) else { throw .permissionDenied }
+            }
             guard !service.name.isEmpty else { throw Refusal(500, "Must provide service name with ID") }
             let problems = service.problems(now: call.now.wall)
             if !problems.isEmpty { throw Refusal(500, multiError(problems)) }
+        }
+        for check in request.checks where !check.serviceID.isEmpty && check.serviceID != request.service?.effectiveID {
+            guard let other = core.catalog.service(node: name, id: check.serviceID) else { continue }
+            guard permit.allows(.serviceWrite(other.definition.name)) else { throw .permissionDenied }
         }
         if request.skipsNodeUpdate && core.catalog.node(name) == nil {
             throw Refusal(500, "failed inserting node: node \"\(name)\" is not registered")
