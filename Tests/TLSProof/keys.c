@@ -11,7 +11,8 @@ static const OSSL_DISPATCH *functions_for_x25519(OSSL_PROVIDER *provider, int op
     int no_cache;
     const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(provider, operation, &no_cache);
     for (; all != NULL && all->algorithm_names != NULL; all++)
-        if (strncmp(all->algorithm_names, "X25519", 6) == 0 && strchr("\0:", all->algorithm_names[6]) != NULL)
+        if (strncmp(all->algorithm_names, "X25519", 6) == 0
+            && (all->algorithm_names[6] == ':' || all->algorithm_names[6] == 0))
             return all->implementation;
     return NULL;
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import fcntl
 import http.client
 import http.server
 import json
@@ -11,6 +12,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -388,17 +390,30 @@ def is_free(port):
 
 def in_a_network_of_its_own():
     """Moves this process where every port is free and nobody else is; whether the system allows it."""
+    # A child tries it first: where a system grants the network but no right to bring its loopback device up, who tried
+    # would be left in a network that leads nowhere.
+    child = os.fork()
+    if child == 0:
+        done = 1
+        with contextlib.suppress(OSError):
+            enter_new_network()
+            done = 0
+        os._exit(done)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        return False
+    enter_new_network()
+    return True
+
+
+def enter_new_network():
     libc = ctypes.CDLL(None, use_errno=True)
     new_user, new_network = 0x10000000, 0x40000000
     flags = new_network if os.geteuid() == 0 else new_network | new_user
     if libc.unshare(flags) != 0:
-        return False
-    import fcntl
-    import struct
+        raise OSError(ctypes.get_errno(), "unshare")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
         # SIOCSIFFLAGS with IFF_UP and IFF_RUNNING: the loopback device of a new network is down.
         fcntl.ioctl(end, 0x8914, struct.pack("16sh", b"lo", 0x1 | 0x40))
-    return True
 
 
 def send(port, method, path, body=None):
