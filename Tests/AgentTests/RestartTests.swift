@@ -64,6 +64,34 @@ import Testing
         #expect(try second.ask("GET", "/v1/agent/checks").json["mem"]?["Status"] == "critical")
     }
 
+    /// Whoever turns scripts off and starts the agent anew has none run that somebody registered before.
+    @Test(arguments: ["enable_script_checks", "enable_local_script_checks", ""])
+    func scriptsRunOnlyWhileTheyAreAllowed(_ key: String) throws {
+        func agent(_ key: String, _ kept: [Persisted] = []) throws -> TestAgent {
+            try TestAgent(
+                key.isEmpty ? "{}" : "{\"\(key)\":true}",
+                flags: {
+                    $0.isDev = false
+                    $0.dataDirectory = "/var/lib/warren"
+                    $0.bind = "127.0.0.1"
+                }, restoring: kept)
+        }
+        let first = try agent("enable_script_checks")
+        try first.ask(
+            "PUT", "/v1/agent/check/register", #"{"Name":"mem","Args":["true"],"Interval":"10s","Status":"passing"}"#)
+        try first.ask(
+            "PUT", "/v1/agent/service/register",
+            #"{"Name":"api","Port":1,"Check":{"CheckID":"c","Args":["true"],"Interval":"10s","Status":"passing"}}"#)
+
+        let second = try agent(key, first.kept)
+        let isAllowed = key == "enable_script_checks"
+        let started = second.effects.filter { if case .startCheck = $0 { true } else { false } }
+        #expect(started.count == (isAllowed ? 2 : 0))
+        let expected: Value = isAllowed ? "passing" : "critical"
+        let checks = try second.ask("GET", "/v1/agent/checks").json
+        for id in ["mem", "c"] { #expect(checks[id]?["Status"] == expected) }
+    }
+
     @Test func whatAFileDeclaresWins() throws {
         let first = try agent()
         try first.ask("PUT", "/v1/agent/service/register", #"{"ID":"web2","Name":"web","Port":1}"#)

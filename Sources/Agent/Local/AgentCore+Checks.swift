@@ -22,8 +22,13 @@ extension AgentCore {
         var check = LocalCheck(
             definition: definition, type: type, source: source, status: .critical,
             generation: local.nextGeneration())
-        let isKept = type.needsOutside && takeKeptResult(of: id, into: &check)
-        if isKept {
+        let isRefused = type == .monitor && !mayRunScript(of: definition, source: source)
+        let isKept = !isRefused && type.needsOutside && takeKeptResult(of: id, into: &check)
+        if isRefused {
+            // Kept from a time when scripts were allowed: shown, so that it is missed, but never run and never passing.
+            check.output = Self.scriptsDisabled
+            log(.error, "agent: a script check is not run, scripts are disabled on this agent: check=\(id)")
+        } else if isKept {
             // What was seen last counts more than what the definition begins with.
         } else if let status = CheckStatus(rawValue: definition.status) {
             check.status = status
@@ -39,8 +44,21 @@ extension AgentCore {
         }
         noteCritical(id, now: now)
         publishCheck(id)
-        start(id, check, isKept: isKept, now: now)
+        if !isRefused { start(id, check, isKept: isKept, now: now) }
         refreshAliases(of: definition.serviceID, now: now)
+    }
+
+    /// Whether the configuration lets a script check from there run. A proxy's check comes from where its service does.
+    private func mayRunScript(of definition: CheckDefinition, source: Source) -> Bool {
+        var source = source
+        if source == .derived, let parent = local.services[definition.serviceID]?.parent {
+            source = local.services[parent]?.source ?? .api
+        }
+        switch configuration.scriptChecks {
+        case .all: return true
+        case .filesOnly: return source == .file
+        case .off: return false
+        }
     }
 
     private func start(_ id: String, _ check: LocalCheck, isKept: Bool, now: Now) {
