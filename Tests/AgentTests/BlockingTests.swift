@@ -71,6 +71,13 @@ import Testing
         #expect(agent.core.waiting == 0)
     }
 
+    @Test func nobodyWaitsForAnotherDatacenter() throws {
+        let agent = try TestAgent()
+        let answer = try agent.ask("GET", "/v1/health/service/web?dc=far&index=900000&wait=5m")
+        #expect(answer.status == 500 && answer.text == "No path to datacenter")
+        #expect(agent.core.waiting == 0)
+    }
+
     @Test func aWaitIsClampedToTenMinutes() throws {
         let agent = try TestAgent()
         let ticket = try agent.park("/v1/health/service/nope?index=99999&wait=10h")

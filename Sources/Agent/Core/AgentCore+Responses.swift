@@ -107,10 +107,10 @@ extension AgentCore {
         _ build: () throws(Refusal) -> Value
     ) throws(Refusal) -> Reply {
         let options = try QueryOptions(call.target)
+        try checkDatacenter(call)
         if options.index > 0, max(index, 1) <= options.index, !call.isExpired {
             return .wait(watches, Patience(duration: options.patience(configuration)))
         }
-        try checkDatacenter(call)
         return .answer(.json(try build(), headers: options.headers(index: index, effective: effective)))
     }
 
