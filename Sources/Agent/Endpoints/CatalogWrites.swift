@@ -31,7 +31,7 @@ enum CatalogWrites {
         guard permit.allows(.nodeWrite(name)) else { throw .permissionDenied }
         if let service = request.service {
             guard permit.allows(.serviceWrite(service.name)) else { throw .permissionDenied }
-            // Neither another's instance under the same id, nor a proxy that is found as an instance of another service.
+            // Neither another's instance under the same id, nor a proxy that is found as another service's instance.
             if let old = core.catalog.service(node: name, id: service.effectiveID) {
                 guard permit.allows(.serviceWrite(old.definition.name)) else { throw .permissionDenied }
             }
