@@ -48,7 +48,8 @@ binary_of() {
 }
 
 row=${3:-tunnel-request-64-c64}
-before=$(binary_of "$1") after=$(binary_of "$2")
+before=$(binary_of "$1")
+after=$(binary_of "$2")
 for side in before after; do
     eval "binary=\$$side"
     WARREN=$binary "$HERE/cpu.sh" -s "$SECONDS_OF_LOAD" -o "$PLACE/$side.svg" -c "$PLACE/$side.stacks" "$row" >"$PLACE/$side.txt"

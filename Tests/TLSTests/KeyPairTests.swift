@@ -35,6 +35,7 @@ struct KeyPairTests {
         var common = [UInt8](repeating: 0, count: 32)
         let zeros = [UInt8](repeating: 0, count: 32)
         #expect(proof_x25519([UInt8](repeating: 7, count: 32), zeros, &half, &common) == -1)
+        #expect(half != zeros, "it failed before it came to the peer's half")
     }
 
     @Test("fit the secret, differ from each other, and leave no secret behind")
