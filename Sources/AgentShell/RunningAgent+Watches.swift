@@ -9,7 +9,7 @@ extension RunningAgent {
     /// Without the leave to run programs those with a program are said not to run.
     func runWatches() {
         var wanted = core.configuration.watches
-        if core.configuration.scriptChecks == .off {
+        if !core.configuration.scriptChecks.allow(fromFile: true) {
             for (number, watch) in wanted.enumerated() {
                 guard case .program = watch.handler else { continue }
                 log.write(

@@ -21,6 +21,8 @@ enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_NEW_SESSION_TICKET = 4, MESSAGE_KEY_UPD
 
 enum aead_kind { AEAD_AES_128_GCM = 0, AEAD_AES_256_GCM = 1, AEAD_CHACHA20_POLY1305 = 2, AEAD_KINDS = 3 };
 
+static inline size_t aead_key_length(int kind) { return kind == AEAD_AES_128_GCM ? 16 : 32; }
+
 /* An expanded key. Slots belong to the engine: an idle session needs none, its raw key expands again in well under a
  * microsecond when it wakes. */
 struct aead_slot {
@@ -29,7 +31,6 @@ struct aead_slot {
     uint8_t sealing;
     uint8_t recent;        /* used since the clock hand last came by */
     uint8_t accelerated;   /* keys holds it, else context or evp */
-    uint8_t key_size;      /* of the key in context */
     void *keys;            /* libIPSec_MB's gcm_key_data, 64-byte aligned; NULL until needed */
     EVP_CIPHER_CTX *evp;   /* NULL until needed */
     const struct cipher_calls *calls; /* whose context it is */
@@ -55,11 +56,16 @@ WARREN_HIDDEN extern const struct aead_ops warren_aead_libcrypto;
 /* record_provider.c: the same without EVP in between; for engines that have `calls`. */
 WARREN_HIDDEN extern const struct aead_ops warren_aead_provider;
 /* Sets the engine's calls if libcrypto's tables are as described and answer as EVP does. */
-WARREN_HIDDEN void warren_provider_setup(warren_tls_engine *engine);
+WARREN_HIDDEN void warren_provider_setup(warren_tls_engine *engine, const char *const names[AEAD_KINDS]);
 WARREN_HIDDEN void warren_provider_release(struct aead_slot *slot);
 /* NULL where the library or the CPU is missing, or its answers are wrong. Loaded and tested once per process. */
 WARREN_HIDDEN const struct aead_ops *warren_aead_ipsec_mb(warren_tls_engine *engine);
 
+/* Whether `ops` and libcrypto by EVP seal alike at all these lengths, open what the other sealed, and refuse a changed byte. The
+ * slots say which kind; one that serves both ways may be given twice. Their owner frees what they hold. */
+WARREN_HIDDEN int warren_aead_agrees(
+    warren_tls_engine *engine, const struct aead_ops *ops, struct aead_slot *sealing, struct aead_slot *opening,
+    const size_t *lengths, size_t count);
 /* The expanded key of a direction, expanding it if it is not there. NULL when out of memory. */
 WARREN_HIDDEN struct aead_slot *warren_aead_slot(
     warren_tls_engine *engine, struct record_direction *direction, int kind, int sealing);

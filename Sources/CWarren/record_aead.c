@@ -58,6 +58,37 @@ static int evp_open(
 
 const struct aead_ops warren_aead_libcrypto = {"libcrypto", evp_expand, evp_wipe, evp_seal, evp_open};
 
+int warren_aead_agrees(
+    warren_tls_engine *engine, const struct aead_ops *ops, struct aead_slot *sealing, struct aead_slot *opening,
+    const size_t *lengths, size_t count) {
+    enum { ROOM = RECORD_LARGEST_PLAIN + 64 };
+    struct aead_slot reference = {.kind = sealing->kind, .sealing = 1};
+    int agreed = 0;
+    uint8_t *memory = malloc(4 * ROOM);
+    if (memory == NULL) return 0;
+    uint8_t *plain = memory, *left = memory + ROOM, *right = left + ROOM, *back = right + ROOM;
+    uint32_t noise = 1;
+    for (size_t i = 0; i < ROOM; i++) plain[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
+    for (size_t i = 0; i < count; i++) {
+        size_t length = lengths[i];
+        const uint8_t *key = plain + i, *nonce = plain + 100 + i, *header = plain + 200 + i;
+        if (ops->expand(engine, sealing, key) != 0 || evp_expand(engine, &reference, key) != 0) goto done;
+        if (opening != sealing && ops->expand(engine, opening, key) != 0) goto done;
+        if (ops->seal(sealing, nonce, header, plain + i, length, 23, left) != 0) goto done;
+        if (evp_seal(&reference, nonce, header, plain + i, length, 23, right) != 0) goto done;
+        if (memcmp(left, right, length + 1 + RECORD_TAG) != 0) goto done;
+        if (ops->open(opening, nonce, header, right, length + 1, back) != 0) goto done;
+        if (memcmp(back, plain + i, length) != 0 || back[length] != 23) goto done;
+        right[(length + 1 + RECORD_TAG) / 2] ^= 1;
+        if (ops->open(opening, nonce, header, right, length + 1, back) == 0) goto done;
+    }
+    agreed = 1;
+done:
+    free(memory);
+    EVP_CIPHER_CTX_free(reference.evp);
+    return agreed;
+}
+
 /* --- the table --------------------------------------------------------------------------------------------------- */
 
 static void empty(warren_tls_engine *engine, struct aead_slot *slot) {
@@ -113,7 +144,7 @@ int warren_aead_setup(warren_tls_engine *engine, int accelerator, uint32_t slots
     engine->slot_count = slots < 4 ? 4 : slots; /* one session uses two at a time */
     engine->slots = calloc(engine->slot_count, sizeof *engine->slots);
     if (engine->slots == NULL) return -1;
-    warren_provider_setup(engine);
+    warren_provider_setup(engine, names);
     engine->accelerator_wanted = accelerator == WARREN_TLS_ACCELERATOR_AUTO;
     return 0;
 }

@@ -150,44 +150,22 @@ static int knows_published_answers(void) {
     return knows;
 }
 
-/* Both implementations must seal alike, open what the other sealed, and refuse a changed byte, at every length around
- * the places where the code paths change. */
+/* At every length around the places where the code paths change; and nothing is written behind the keys. */
 static int agrees(warren_tls_engine *engine) {
     static const size_t lengths[] = {0,    1,    2,    15,   16,   17,   31,   47,   63,   64,   127,  128,   255,  256,
                                      257,  511,  512,  513,  767,  768,  769,  1023, 1024, 1500, 4096, 4099,  8191, 16383,
                                      16384};
-    int agreed = 0;
-    uint8_t *memory = malloc(5 * 16448);
-    struct aead_slot a = {0}, b = {0};
-    a.keys = aligned_alloc(64, KEYS_RESERVED);
-    if (memory == NULL || a.keys == NULL) goto done;
-    uint8_t *plain = memory, *left = memory + 16448, *right = left + 16448, *back = right + 16448;
-    uint32_t noise = 1;
-    for (size_t i = 0; i < 16448; i++) plain[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
-    memset((uint8_t *)a.keys + KEYS_SIZE, 0xA5, KEYS_RESERVED - KEYS_SIZE);
-    for (int kind = 0; kind < 2; kind++) {
-        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-            size_t length = lengths[i];
-            const uint8_t *key = plain + i, *nonce = plain + 100 + i, *header = plain + 200 + i;
-            a.kind = b.kind = (uint8_t)kind;
-            a.sealing = b.sealing = 1;
-            if (ipsec_expand(engine, &a, key) != 0 || warren_aead_libcrypto.expand(engine, &b, key) != 0) goto done;
-            if (ipsec_seal(&a, nonce, header, plain + i, length, 23, left) != 0) goto done;
-            if (warren_aead_libcrypto.seal(&b, nonce, header, plain + i, length, 23, right) != 0) goto done;
-            if (memcmp(left, right, length + 17) != 0) goto done;
-            if (ipsec_open(&a, nonce, header, right, length + 1, back) != 0) goto done;
-            if (memcmp(back, plain + i, length) != 0 || back[length] != 23) goto done;
-            right[(length + 17) / 2] ^= 1;
-            if (ipsec_open(&a, nonce, header, right, length + 1, back) == 0) goto done;
-        }
+    struct aead_slot slot = {.sealing = 1, .keys = aligned_alloc(64, KEYS_RESERVED)};
+    if (slot.keys == NULL) return 0;
+    memset((uint8_t *)slot.keys + KEYS_SIZE, 0xA5, KEYS_RESERVED - KEYS_SIZE);
+    int agreed = 1;
+    for (int kind = 0; agreed && kind < 2; kind++) {
+        slot.kind = (uint8_t)kind;
+        agreed = warren_aead_agrees(engine, &ops, &slot, &slot, lengths, sizeof lengths / sizeof *lengths);
     }
     for (size_t i = KEYS_SIZE; i < KEYS_RESERVED; i++)
-        if (((uint8_t *)a.keys)[i] != 0xA5) goto done;
-    agreed = 1;
-done:
-    free(memory);
-    free(a.keys);
-    EVP_CIPHER_CTX_free(b.evp);
+        if (((uint8_t *)slot.keys)[i] != 0xA5) agreed = 0;
+    free(slot.keys);
     return agreed;
 }
 

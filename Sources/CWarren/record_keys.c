@@ -18,10 +18,6 @@ static const EVP_MD *hash_of(const warren_tls_engine *engine, int kind) {
     return kind == AEAD_AES_256_GCM ? engine->kdf->sha384 : engine->kdf->sha256;
 }
 
-static size_t key_length_of(int kind) {
-    return kind == AEAD_AES_128_GCM ? 16 : 32;
-}
-
 int warren_record_expand_label(
     warren_tls_engine *engine, const EVP_MD *hash, const uint8_t *secret, const char *label, uint8_t *out, size_t length) {
     static const uint8_t prefix[] = "tls13 ";
@@ -32,7 +28,7 @@ int warren_record_expand_label(
 
 int warren_record_derive(warren_tls_engine *engine, int kind, struct record_direction *direction) {
     const EVP_MD *hash = hash_of(engine, kind);
-    if (warren_record_expand_label(engine, hash, direction->secret, "key", direction->key, key_length_of(kind)) != 0
+    if (warren_record_expand_label(engine, hash, direction->secret, "key", direction->key, aead_key_length(kind)) != 0
         || warren_record_expand_label(engine, hash, direction->secret, "iv", direction->iv, sizeof direction->iv) != 0)
         return -1;
     direction->number = ++engine->key_number;

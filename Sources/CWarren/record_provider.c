@@ -1,7 +1,7 @@
 /* Record protection by libcrypto's provider, called as provider-cipher(7) describes it.
  *
  * EVP, which stands between, asks the provider for the nonce's length each time a nonce is set, and the provider answers by
- * comparing strings; with its checks that is half of the instructions of a small record. The algorithms, the expanded keys
+ * comparing strings; with its checks that is over a third of the instructions of a small record. The algorithms, the expanded keys
  * and the comparison of tags are the same. Where a library's table is not as described, or its answers differ from EVP's,
  * EVP is used. */
 #include <openssl/core_dispatch.h>
@@ -32,8 +32,6 @@ struct cipher_calls {
     OSSL_FUNC_cipher_set_ctx_params_fn *set;
 };
 
-static const size_t key_sizes[AEAD_KINDS] = {16, 32, 32};
-
 void warren_provider_release(struct aead_slot *slot) {
     if (slot->context != NULL) slot->calls->free_context(slot->context);
     slot->context = NULL;
@@ -54,13 +52,12 @@ static int provider_expand(warren_tls_engine *engine, struct aead_slot *slot, co
         if ((slot->context = calls->new_context(calls->provider)) == NULL) return -1;
         slot->calls = calls;
     }
-    slot->key_size = (uint8_t)key_sizes[slot->kind];
-    return begin(slot, key, slot->key_size, NULL) == 1 ? 0 : -1;
+    return begin(slot, key, aead_key_length(slot->kind), NULL) == 1 ? 0 : -1;
 }
 
 static void provider_wipe(struct aead_slot *slot) {
     static const uint8_t nothing[32];
-    if (slot->context != NULL && begin(slot, nothing, slot->key_size, NULL) != 1) warren_provider_release(slot);
+    if (slot->context != NULL && begin(slot, nothing, aead_key_length(slot->kind), NULL) != 1) warren_provider_release(slot);
 }
 
 static int provider_seal(
@@ -109,75 +106,34 @@ const struct aead_ops warren_aead_provider = {
     "libcrypto", provider_expand, provider_wipe, provider_seal, provider_open,
 };
 
-/* Whether `names`, separated by colons, begin with `name`. */
-static int is_called(const char *names, const char *name) {
-    size_t length = strlen(name);
-    return OPENSSL_strncasecmp(names, name, length) == 0 && (names[length] == ':' || names[length] == 0);
+static int find(warren_tls_engine *engine, const char *name, struct cipher_calls *calls) {
+    const OSSL_DISPATCH *table = warren_tls_library_functions(engine->libraries, OSSL_OP_CIPHER, name, &calls->provider);
+    if (table == NULL) return 0;
+#define CALL(field, type, number) ((calls->field = (OSSL_FUNC_cipher_##type##_fn *)warren_tls_function(table, number)) != NULL)
+    return CALL(new_context, newctx, OSSL_FUNC_CIPHER_NEWCTX) && CALL(free_context, freectx, OSSL_FUNC_CIPHER_FREECTX)
+        && CALL(begin_sealing, encrypt_init, OSSL_FUNC_CIPHER_ENCRYPT_INIT)
+        && CALL(begin_opening, decrypt_init, OSSL_FUNC_CIPHER_DECRYPT_INIT)
+        && CALL(update, update, OSSL_FUNC_CIPHER_UPDATE) && CALL(finish, final, OSSL_FUNC_CIPHER_FINAL)
+        && CALL(get, get_ctx_params, OSSL_FUNC_CIPHER_GET_CTX_PARAMS)
+        && CALL(set, set_ctx_params, OSSL_FUNC_CIPHER_SET_CTX_PARAMS);
+#undef CALL
 }
 
-static int read_table(const OSSL_DISPATCH *entry, struct cipher_calls *calls) {
-    for (; entry->function_id != 0; entry++)
-        switch (entry->function_id) {
-        case OSSL_FUNC_CIPHER_NEWCTX: calls->new_context = OSSL_FUNC_cipher_newctx(entry); break;
-        case OSSL_FUNC_CIPHER_FREECTX: calls->free_context = OSSL_FUNC_cipher_freectx(entry); break;
-        case OSSL_FUNC_CIPHER_ENCRYPT_INIT: calls->begin_sealing = OSSL_FUNC_cipher_encrypt_init(entry); break;
-        case OSSL_FUNC_CIPHER_DECRYPT_INIT: calls->begin_opening = OSSL_FUNC_cipher_decrypt_init(entry); break;
-        case OSSL_FUNC_CIPHER_UPDATE: calls->update = OSSL_FUNC_cipher_update(entry); break;
-        case OSSL_FUNC_CIPHER_FINAL: calls->finish = OSSL_FUNC_cipher_final(entry); break;
-        case OSSL_FUNC_CIPHER_GET_CTX_PARAMS: calls->get = OSSL_FUNC_cipher_get_ctx_params(entry); break;
-        case OSSL_FUNC_CIPHER_SET_CTX_PARAMS: calls->set = OSSL_FUNC_cipher_set_ctx_params(entry); break;
-        default: break;
-        }
-    return calls->new_context != NULL && calls->free_context != NULL && calls->begin_sealing != NULL
-        && calls->begin_opening != NULL && calls->update != NULL && calls->finish != NULL && calls->get != NULL
-        && calls->set != NULL;
-}
-
-/* Both ways, beside EVP, for a small record and one above SMALL; a wrong tag is refused. */
+/* Beside EVP, for nothing, a small record and one above SMALL. */
 static int agrees(warren_tls_engine *engine, int kind) {
-    static const uint8_t key[32] = {1, 2, 3}, nonce[12] = {4, 5, 6}, header[RECORD_HEADER] = {23, 3, 3};
     static const size_t lengths[] = {0, 61, SMALL + 33};
-    uint8_t plain[SMALL + 33], left[sizeof plain + 1 + RECORD_TAG], right[sizeof left], back[sizeof left];
-    struct aead_slot sealing = {.kind = (uint8_t)kind, .sealing = 1}, opening = {.kind = (uint8_t)kind}, reference = sealing;
-    int agreed = 0;
-    for (size_t i = 0; i < sizeof plain; i++) plain[i] = (uint8_t)(i * 7);
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        size_t length = lengths[i];
-        if (provider_expand(engine, &sealing, key) != 0 || provider_expand(engine, &opening, key) != 0
-            || warren_aead_libcrypto.expand(engine, &reference, key) != 0
-            || provider_seal(&sealing, nonce, header, plain, length, 23, left) != 0
-            || warren_aead_libcrypto.seal(&reference, nonce, header, plain, length, 23, right) != 0
-            || memcmp(left, right, length + 1 + RECORD_TAG) != 0
-            || provider_open(&opening, nonce, header, right, length + 1, back) != 0
-            || memcmp(back, plain, length) != 0 || back[length] != 23)
-            goto done;
-        right[length + RECORD_TAG] ^= 1;
-        if (provider_open(&opening, nonce, header, right, length + 1, back) == 0) goto done;
-    }
-    agreed = 1;
-done:
+    struct aead_slot sealing = {.kind = (uint8_t)kind, .sealing = 1}, opening = {.kind = (uint8_t)kind};
+    int agreed = warren_aead_agrees(
+        engine, &warren_aead_provider, &sealing, &opening, lengths, sizeof lengths / sizeof *lengths);
     warren_provider_release(&sealing);
     warren_provider_release(&opening);
-    EVP_CIPHER_CTX_free(reference.evp);
     return agreed;
 }
 
-static int find(warren_tls_engine *engine, int kind, struct cipher_calls *calls) {
-    const OSSL_PROVIDER *provider = EVP_CIPHER_get0_provider(engine->aead[kind]);
-    const char *name = EVP_CIPHER_get0_name(engine->aead[kind]);
-    int is_fleeting = 0;
-    const OSSL_ALGORITHM *table = OSSL_PROVIDER_query_operation(provider, OSSL_OP_CIPHER, &is_fleeting), *entry = table;
-    while (entry != NULL && entry->algorithm_names != NULL && !is_called(entry->algorithm_names, name)) entry++;
-    int is_found = !is_fleeting && entry != NULL && entry->algorithm_names != NULL && read_table(entry->implementation, calls);
-    OSSL_PROVIDER_unquery_operation(provider, OSSL_OP_CIPHER, table);
-    calls->provider = OSSL_PROVIDER_get0_provider_ctx(provider);
-    return is_found;
-}
-
-void warren_provider_setup(warren_tls_engine *engine) {
+void warren_provider_setup(warren_tls_engine *engine, const char *const names[AEAD_KINDS]) {
     if ((engine->calls = calloc(AEAD_KINDS, sizeof *engine->calls)) == NULL) return;
     for (int kind = 0; kind < AEAD_KINDS; kind++)
-        if (!find(engine, kind, &engine->calls[kind]) || !agrees(engine, kind)) {
+        if (!find(engine, names[kind], &engine->calls[kind]) || !agrees(engine, kind)) {
             free(engine->calls);
             engine->calls = NULL;
             return;

@@ -193,6 +193,12 @@ WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf_at(const void *provider_
 /* The same for key pairs. */
 WARREN_HIDDEN struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context);
 
+/* The functions of an algorithm that is lent, by its first name, and the context they work in. NULL if it is not. */
+WARREN_HIDDEN const OSSL_DISPATCH *warren_tls_library_functions(
+    struct warren_tls_library *library, int operation, const char *name, void **context);
+/* One of them, by its number (openssl-core_dispatch.h(7)); NULL if it is missing. */
+WARREN_HIDDEN void (*warren_tls_function(const OSSL_DISPATCH *table, int number))(void);
+
 /* tls_x25519.c */
 /* Whether this processor has what libcrypto's ladder in assembly needs. Without it the default provider's way is as good. */
 WARREN_HIDDEN int warren_x25519_ladder_is_faster(void);

@@ -90,6 +90,11 @@ static OSSL_ALGORITHM *entry(struct warren_tls_library *library, int operation, 
     return NULL;
 }
 
+void (*warren_tls_function(const OSSL_DISPATCH *table, int number))(void) {
+    while (table->function_id != 0 && table->function_id != number) table++;
+    return table->function;
+}
+
 /* What we do in another way than the default provider. */
 static int replace(struct warren_tls_library *library) {
     OSSL_ALGORITHM *kdf = entry(library, OSSL_OP_KDF, "TLS13-KDF"), *keys = entry(library, OSSL_OP_KEYMGMT, "X25519");
@@ -208,6 +213,13 @@ struct warren_kdf *warren_tls_library_kdf(struct warren_tls_library *library) {
 struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context) {
     struct warren_tls_library *library = library_of(provider_context);
     return library != NULL ? &library->kdf : NULL;
+}
+
+const OSSL_DISPATCH *warren_tls_library_functions(
+    struct warren_tls_library *library, int operation, const char *name, void **context) {
+    const OSSL_ALGORITHM *algorithm = entry(library, operation, name);
+    *context = library->source_context;
+    return algorithm != NULL ? algorithm->implementation : NULL;
 }
 
 struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context) {

@@ -119,11 +119,6 @@ static void end(void *generation) {
 
 /* --- built out of the default provider's parts --------------------------------------------------------------------- */
 
-static void (*function(const OSSL_DISPATCH *table, int number))(void) {
-    while (table->function_id != 0 && table->function_id != number) table++;
-    return table->function;
-}
-
 int warren_x25519_setup(
     struct warren_x25519 *curve, OSSL_LIB_CTX *whole, void *provider, const OSSL_DISPATCH *keys,
     const OSSL_DISPATCH *exchanges) {
@@ -138,14 +133,14 @@ int warren_x25519_setup(
     uint8_t nine[SIZE] = {9};
     curve->whole = whole;
     curve->provider = provider;
-    curve->new_key = (OSSL_FUNC_keymgmt_new_fn *)function(keys, OSSL_FUNC_KEYMGMT_NEW);
-    curve->free_key = (OSSL_FUNC_keymgmt_free_fn *)function(keys, OSSL_FUNC_KEYMGMT_FREE);
-    curve->import = (OSSL_FUNC_keymgmt_import_fn *)function(keys, OSSL_FUNC_KEYMGMT_IMPORT);
-    curve->new_exchange = (OSSL_FUNC_keyexch_newctx_fn *)function(exchanges, OSSL_FUNC_KEYEXCH_NEWCTX);
-    curve->free_exchange = (OSSL_FUNC_keyexch_freectx_fn *)function(exchanges, OSSL_FUNC_KEYEXCH_FREECTX);
-    curve->begin = (OSSL_FUNC_keyexch_init_fn *)function(exchanges, OSSL_FUNC_KEYEXCH_INIT);
-    curve->set_peer = (OSSL_FUNC_keyexch_set_peer_fn *)function(exchanges, OSSL_FUNC_KEYEXCH_SET_PEER);
-    curve->derive = (OSSL_FUNC_keyexch_derive_fn *)function(exchanges, OSSL_FUNC_KEYEXCH_DERIVE);
+    curve->new_key = (OSSL_FUNC_keymgmt_new_fn *)warren_tls_function(keys, OSSL_FUNC_KEYMGMT_NEW);
+    curve->free_key = (OSSL_FUNC_keymgmt_free_fn *)warren_tls_function(keys, OSSL_FUNC_KEYMGMT_FREE);
+    curve->import = (OSSL_FUNC_keymgmt_import_fn *)warren_tls_function(keys, OSSL_FUNC_KEYMGMT_IMPORT);
+    curve->new_exchange = (OSSL_FUNC_keyexch_newctx_fn *)warren_tls_function(exchanges, OSSL_FUNC_KEYEXCH_NEWCTX);
+    curve->free_exchange = (OSSL_FUNC_keyexch_freectx_fn *)warren_tls_function(exchanges, OSSL_FUNC_KEYEXCH_FREECTX);
+    curve->begin = (OSSL_FUNC_keyexch_init_fn *)warren_tls_function(exchanges, OSSL_FUNC_KEYEXCH_INIT);
+    curve->set_peer = (OSSL_FUNC_keyexch_set_peer_fn *)warren_tls_function(exchanges, OSSL_FUNC_KEYEXCH_SET_PEER);
+    curve->derive = (OSSL_FUNC_keyexch_derive_fn *)warren_tls_function(exchanges, OSSL_FUNC_KEYEXCH_DERIVE);
     if (curve->new_key == NULL || curve->free_key == NULL || curve->import == NULL || curve->new_exchange == NULL
         || curve->free_exchange == NULL || curve->begin == NULL || curve->set_peer == NULL || curve->derive == NULL)
         return -1;
@@ -158,7 +153,7 @@ int warren_x25519_setup(
     }
     curve->functions[count] = (OSSL_DISPATCH){0, NULL};
     for (int i = 0; i < OURS; i++)
-        if (function(curve->functions, ours[i].function_id) != ours[i].function) return -1;
+        if (warren_tls_function(curve->functions, ours[i].function_id) != ours[i].function) return -1;
     curve->pairs.curve = curve->blanks.curve = curve;
     curve->base = curve->new_key(provider);
     return curve->base != NULL && import(curve, curve->base, NULL, nine) ? 0 : -1;

@@ -2,7 +2,7 @@
 back soon after it goes on; by the relay, and by a caller's sidecar whose peer's sidecar lives."""
 
 import contextlib
-import os
+import re
 import signal
 import socket
 import subprocess
@@ -122,11 +122,8 @@ def meshed():
             until(lambda: answers(local), "the upstream is served")
 
             def counters():
-                os.kill(agent.sidecar_pids()["caller-proxy"], signal.SIGUSR1)
-                time.sleep(0.1)
-                reports = [line for line in agent.logs("caller-proxy") if " counters: " in line]
-                return {name: int(value) for name, _, value in (
-                    word.partition("=") for word in (reports[-1].split() if reports else [])) if value.isdigit()}
+                line = next(line for line in agent.report("caller-proxy") if ": counters: " in line)
+                return {name: int(value) for name, value in re.findall(r"(\w+)=(-?\d+)", line)}
 
             check(("127.0.0.1", local), found["three"], counters,
                   lambda words: [line for line in agent.logs("caller-proxy") if words in line])

@@ -24,7 +24,8 @@ extension Suite {
     private mutating func picks(_ name: String, _ pool: InstancePool, growing: Bool = false) {
         var random = SplitMix64(seed: 1)
         let slowStart = growing ? SlowStart(window: 60_000_000_000) : nil
-        let outlier = OutlierPolicy(latency: growing ? LatencyPolicy(factor: 4) : nil)
+        // Silence is looked for by default.
+        let outlier = OutlierPolicy(latency: growing ? LatencyPolicy(factor: 4) : nil, silence: SilencePolicy())
         let before = growing ? InstancePool(pool.instances.dropLast(pool.count / 10), policy: pool.policy) : pool
         var picker = InstancePicker(pool: before, outlierPolicy: outlier, slowStart: slowStart, random: &random)
         if growing { picker.adopt(pool, slowStart: slowStart, now: 0, random: &random) }

@@ -46,7 +46,9 @@ enum AgentChecks {
         if !check.serviceID.isEmpty && core.local.services[check.serviceID] == nil {
             throw Refusal(500, "ServiceID \"\(check.serviceID)\" does not exist")
         }
-        if !check.args.isEmpty && core.configuration.scriptChecks != .all { throw Refusal(500, scriptsDisabled) }
+        if !check.args.isEmpty && !core.configuration.scriptChecks.allow(fromFile: false) {
+            throw Refusal(500, scriptsDisabled)
+        }
         if let old = core.local.checks[check.id] { try core.allow(permit, writingCheck: old.definition.serviceID) }
         if check.token.isEmpty { check.token = call.token }
         core.addCheck(check, source: .api, now: call.now)

@@ -101,7 +101,9 @@ enum AgentServices {
                 let problems = proxy.problems()
                 if !problems.isEmpty { throw Refusal(400, "Invalid SidecarService: " + multiError(problems)) }
             }
-            if core.configuration.scriptChecks != .all, item.checks.contains(where: { !$0.args.isEmpty }) {
+            if !core.configuration.scriptChecks.allow(fromFile: false),
+                item.checks.contains(where: { !$0.args.isEmpty })
+            {
                 throw Refusal(500, AgentChecks.scriptsDisabled)
             }
         }

@@ -29,14 +29,17 @@ enum CatalogWrites {
         let permit = try core.permit(call)
         let name = request.node.name
         guard permit.allows(.nodeWrite(name)) else { throw .permissionDenied }
+        func mayWrite(_ service: String) throws(Refusal) {
+            guard permit.allows(.serviceWrite(service)) else { throw .permissionDenied }
+        }
         if let service = request.service {
-            guard permit.allows(.serviceWrite(service.name)) else { throw .permissionDenied }
+            try mayWrite(service.name)
             // Neither another's instance under the same id, nor a proxy that is found as another service's instance.
             if let old = core.catalog.service(node: name, id: service.effectiveID) {
-                guard permit.allows(.serviceWrite(old.definition.name)) else { throw .permissionDenied }
+                try mayWrite(old.definition.name)
             }
             if service.kind == .connectProxy, let proxy = service.proxy {
-                guard permit.allows(.serviceWrite(proxy.destinationServiceName)) else { throw .permissionDenied }
+                try mayWrite(proxy.destinationServiceName)
             }
             guard !service.name.isEmpty else { throw Refusal(500, "Must provide service name with ID") }
             let problems = service.problems(now: call.now.wall)
@@ -44,7 +47,7 @@ enum CatalogWrites {
         }
         for check in request.checks where !check.serviceID.isEmpty && check.serviceID != request.service?.effectiveID {
             guard let other = core.catalog.service(node: name, id: check.serviceID) else { continue }
-            guard permit.allows(.serviceWrite(other.definition.name)) else { throw .permissionDenied }
+            try mayWrite(other.definition.name)
         }
         if request.skipsNodeUpdate && core.catalog.node(name) == nil {
             throw Refusal(500, "failed inserting node: node \"\(name)\" is not registered")

@@ -54,11 +54,7 @@ extension AgentCore {
         if source == .derived, let parent = local.services[definition.serviceID]?.parent {
             source = local.services[parent]?.source ?? .api
         }
-        switch configuration.scriptChecks {
-        case .all: return true
-        case .filesOnly: return source == .file
-        case .off: return false
-        }
+        return configuration.scriptChecks.allow(fromFile: source == .file)
     }
 
     private func start(_ id: String, _ check: LocalCheck, isKept: Bool, now: Now) {

@@ -45,7 +45,7 @@ extension AgentCore {
         }
         for item in items {
             for check in item.checks {
-                if source == .file, !check.args.isEmpty, configuration.scriptChecks == .off {
+                if source == .file, !check.args.isEmpty, !configuration.scriptChecks.allow(fromFile: true) {
                     throw RegistrationError(Self.scriptsDisabled)
                 }
                 if let problem = check.problem() {

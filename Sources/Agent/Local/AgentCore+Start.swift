@@ -82,7 +82,7 @@ extension AgentCore {
             }
         }
         for check in configuration.checks {
-            if !check.args.isEmpty && configuration.scriptChecks == .off {
+            if !check.args.isEmpty && !configuration.scriptChecks.allow(fromFile: true) {
                 throw StartError(description: "Failed to register check '\(check.name)': \(Self.scriptsDisabled)")
             }
             if let problem = check.problem() {

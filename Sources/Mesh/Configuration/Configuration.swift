@@ -56,6 +56,9 @@ package struct Configuration: Sendable, Hashable {
     /// Which script checks may run.
     package enum ScriptChecks: Sendable, Hashable {
         case off, filesOnly, all
+
+        /// Whether a script may run that a file of the agent's names, or that a caller does.
+        package func allow(fromFile: Bool) -> Bool { self == .all || fromFile && self == .filesOnly }
     }
 
     /// The addresses HTTP listens on.
