@@ -6,7 +6,7 @@ import pathlib
 import socket
 import subprocess
 
-from support import binary, folder, free_port
+from support import binary_for, folder, free_port
 
 GOOD = {"ports": {"http": 0, "dns": -1}}
 
@@ -23,10 +23,11 @@ def run():
                 old.unlink()
             for name, value in (files or {}).items():
                 (config / name).write_text(value if isinstance(value, str) else json.dumps(value))
-            done = subprocess.run(
-                [binary(), "agent", *words, *(["-config-dir", str(config)] if files else [])],
-                stdin=subprocess.DEVNULL, capture_output=True, timeout=20, text=True,
-                env={**os.environ, "TMPDIR": str(root / "tmp")}, user=user)
+            with binary_for(user) as program:
+                done = subprocess.run(
+                    [program, "agent", *words, *(["-config-dir", str(config)] if files else [])],
+                    stdin=subprocess.DEVNULL, capture_output=True, timeout=20, text=True,
+                    env={**os.environ, "TMPDIR": str(root / "tmp")}, user=user)
             assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
             assert done.stdout == "", done.stdout
             assert done.stderr.startswith(starts), done.stderr

@@ -4,7 +4,7 @@ import os
 import resource
 import subprocess
 
-from support import Server, Warren, binary, echo, folder, free_port, refused
+from support import Server, Warren, binary_for, echo, folder, free_port, refused
 
 # A user id that nothing else runs under.
 LONELY = 64_321
@@ -18,9 +18,10 @@ def no_threads(place):
         resource.setrlimit(resource.RLIMIT_NPROC, (4, 4))
 
     # A user with no other process, whose limit leaves room for the log's threads and not for all of the loops.
-    words = [binary(), "relay", "-listen", "127.0.0.1:0", "-target", ":1", "-workers", "8", "-access-log", log]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, preexec_fn=prepare,
-                          user=LONELY, group=LONELY, extra_groups=[])
+    with binary_for(LONELY) as program:
+        words = [program, "relay", "-listen", "127.0.0.1:0", "-target", ":1", "-workers", "8", "-access-log", log]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, preexec_fn=prepare,
+                              user=LONELY, group=LONELY, extra_groups=[])
     said = done.stderr.decode("utf-8", "replace")
     assert done.returncode == 1 and "data loop" in said and "-workers" in said and "listening" not in said, said
     assert not os.path.exists(log), "a start that failed left an access log"

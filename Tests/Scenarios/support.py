@@ -39,6 +39,17 @@ def binary():
     raise SystemExit("no warren binary: build it (swift build) or set WARREN to its path")
 
 
+@contextlib.contextmanager
+def binary_for(user):
+    """The program where that user may run it, None is whoever runs this: the clone may lie in a home that is closed to others."""
+    if user is None:
+        yield binary()
+        return
+    with folder() as path:
+        os.chmod(path, 0o755)
+        yield shutil.copy(binary(), path)
+
+
 def skip(reason):
     """Ends the scenario as one that cannot run here."""
     print(f"skipped: {reason}", flush=True)
@@ -253,9 +264,10 @@ def refused(*words, command="relay", limit=None, seconds=DEADLINE, user=None):
         if limit:
             resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
-    done = subprocess.run(
-        [binary(), command, *[str(word) for word in words]], stdin=subprocess.DEVNULL, capture_output=True,
-        timeout=seconds, preexec_fn=prepare, user=user)
+    with binary_for(user) as program:
+        done = subprocess.run(
+            [program, command, *[str(word) for word in words]], stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=seconds, preexec_fn=prepare, user=user)
     return done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")
 
 
