@@ -89,8 +89,9 @@ extension DataLoop {
     /// The present target has answered connect(2).
     func connected(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         let route = route(of: connection)
+        // Also where the policy was taken back meanwhile: nobody takes over from a target that has answered.
+        dropHedge(connection)
         if route.hedge != nil {
-            dropHedge(connection)
             route.clusters[Int(connection.pointee.cluster)].noteConnect(
                 after: loop.now - connection.pointee.lastActivity)
         }

@@ -70,7 +70,12 @@ extension DataLoop {
                 tryNextTarget(slot, connection, .unreachable(.timedOut), "\(Errno.timedOut)")
             }
         case .handshakingBack:
-            tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
+            if loop.now < attemptDeadline(connection) {
+                // It was armed for a second attempt, which the answer to connect(2) has made needless.
+                arm(slot, connection, at: attemptDeadline(connection))
+            } else {
+                tryNextTarget(slot, connection, .handshakeTimeout(.back), "no answer to the TLS handshake")
+            }
         case .lingering: end(slot, connection.pointee.lastEnding)
         // The turn's end is near, and dials.
         case .beginningAgain: break
