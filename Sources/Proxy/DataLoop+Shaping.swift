@@ -22,22 +22,27 @@ extension DataLoop {
         guard old != nil || new != nil else { return }
         conditions[Int(id)] = new
         if let new { new.meters = shaping.open(new.shaping.route, now: loop.now) }
+        // All of them leave before one comes back: a source with tunnels keeps its meters, and those have the old limits.
         for slot in connections.slots() {
             guard let connection = connections.pointer(slot), connection.pointee.route == id else { continue }
             stopShaping(connection)
-            judgeFault(slot, connection, new?.faults)
-            guard connections.pointer(slot) != nil, connection.pointee.phase == .relaying else { continue }
-            beginShaping(slot, connection)
-            queue(slot, connection)
         }
         if let old {
             shaping.forgetSources(prefix: "\(id)/")
             shaping.close(old.meters)
         }
+        for slot in connections.slots() {
+            guard let connection = connections.pointer(slot), connection.pointee.route == id else { continue }
+            judgeFault(slot, connection, new?.faults)
+            guard connections.pointer(slot) != nil, connection.pointee.phase == .relaying else { continue }
+            beginShaping(slot, connection)
+            queue(slot, connection)
+        }
     }
 
-    /// Puts a connection that relays behind the meters that are meant for it.
+    /// Puts a connection that relays behind the meters that are meant for it; one whose fault was lifted is there already.
     func beginShaping(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
+        guard shape(of: connection) < 0 else { return }
         let conditions = conditions(of: connection)
         var own = conditions?.shaping.tunnel ?? BandwidthLimits()
         if let rate = fault(of: connection)?.rule.fault.bytesPerSecond {
