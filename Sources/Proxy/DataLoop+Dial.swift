@@ -191,7 +191,9 @@ extension DataLoop {
         let settings = route(of: connection).settings
         let hasExpiry = settings.longestLife > 0 || settings.endsWithCertificate
         connection.pointee.expiresAt = hasExpiry ? expiry(of: connection, settings) : .max
-        let isCopied = !connection.pointee.isInquiry && openShadow(connection)
+        // A shadow whose connection has begun with another target would miss what was said to that one.
+        let isCopied =
+            !connection.pointee.isInquiry && connection.pointee.tunnel.keptCount == 0 && openShadow(connection)
         if !connection.pointee.isInquiry { beginShaping(slot, connection) }
         connection.pointee.tunnel.begin()
         let isKeeping = !isCopied && beginKeeping(connection, route(of: connection))
