@@ -4,7 +4,8 @@ import ssl
 
 from cutting import Bench, Cutter, answer, combs, every_cut, plain_target, visit
 from tunnel_support import (
-    Realm, Server, client_context, connect, flag, folder, is_full, scenario, server_context, tunnel_client, tunnel_server)
+    Realm, Server, client_context, connect, flag, folder, is_full, scenario, server_context, tunnel_client, tunnel_server,
+    until)
 
 LOG = ("-access-log", "-")
 TLS13 = ssl.TLSVersion.TLSv1_3
@@ -62,9 +63,10 @@ def run():
                 bench.judge(count, field, "/full")
             with Bench(arrange(realm, False)) as bench:
                 # Each place's first conversation is full, and the lengths are those of a resumed one.
-                for number in range(len(bench.places)):
+                for number, (_, _, warren) in enumerate(bench.places):
                     bench.lengths(number)
-                for _, _, warren in bench.places:
+                    # Its line may come after its end.
+                    until(lambda: warren.output, "the line of the access log")
                     warren.output.clear()
                 held = bench.hold(combs(bench.lengths()))
                 bench.judge(1 + held, field, "/resumed")
