@@ -111,6 +111,12 @@ public enum Socket {
         try checked(warren_drop_new_clients(listener))
     }
 
+    /// Changes who may connect to the path of a unix socket that listens (chmod(2)).
+    public static func setMode(of address: SocketAddress, _ mode: UInt16) throws(Errno) {
+        guard address.isUnix else { return }
+        guard chmod(address.host, mode_t(mode)) == 0 else { throw Errno(errno) }
+    }
+
     private static func removeDeadPath(_ address: SocketAddress) throws(Errno) {
         var status = stat()
         guard lstat(address.host, &status) == 0 else {

@@ -43,7 +43,7 @@ extension DataLoop {
             return
         }
         connection.pointee.peer = peers.join(facts, slot: slot.index)
-        switch route.admission.judge(facts) {
+        switch route.judge(facts) {
         case .allowed: enter(slot, connection)
         case .refused(let rule): refuse(slot, connection, rule: rule)
         case .undecided:

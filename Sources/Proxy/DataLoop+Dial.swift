@@ -131,7 +131,8 @@ extension DataLoop {
         counters.count(.targetHandshakes)
         if connection.pointee.tunnel.back.session?.isResumed == true { counters.count(.targetResumed) }
         if connection.pointee.tunnel.back.session?.isDetached == true { counters.count(.targetDetached) }
-        let target = route(of: connection).target(of: connection.pointee)!
+        let route = route(of: connection)
+        let target = route.target(of: connection.pointee)!
         let facts = connection.pointee.tunnel.back.session?.peer
         guard let facts, target.expectation.isMet(by: facts) else {
             counters.count(.targetMismatches)
@@ -140,6 +141,12 @@ extension DataLoop {
             tryNextTarget(
                 slot, connection, .refused(.back),
                 "peer certificate mismatch got \(got), want \(target.expectation.description)")
+            return
+        }
+        guard !route.revoked.contains(facts.serial) else {
+            counters.targetFailed(.revoked)
+            connection.pointee.tunnel.back.refuse(.certificateRevoked, &resources)
+            tryNextTarget(slot, connection, .tls(.back, .revoked), RevokedSerials.rule(facts.serial))
             return
         }
         established(slot, connection)

@@ -1,5 +1,6 @@
 import Kernel
 import Log
+import Mesh
 import Reactor
 import Relay
 import TLS
@@ -12,7 +13,7 @@ extension DataLoop {
         guard route.front != nil else { return }
         for index in 0..<Int32(peers.places) {
             guard let facts = peers[index] else { continue }
-            switch route.admission.judge(facts) {
+            switch route.judge(facts) {
             case .allowed: if peers.mayWait(index) { admitTunnels(of: index, route) }
             case .refused(let rule): refuseTunnels(of: index, route, facts, rule)
             case .undecided: if hasTunnel(index, route) { notices(.undecided(RouteID(number: route.id), facts)) }
@@ -79,8 +80,9 @@ extension DataLoop {
         _ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>, _ route: RouteState, _ facts: PeerFacts,
         _ rule: String
     ) {
-        // Grace is for what has begun: a connection that has not reached its target yet is as good as a new one.
-        let isLive = connection.pointee.phase == .relaying
+        // Grace is for what has begun: a connection that has not reached its target yet is as good as a new one. Whose
+        // certificate was revoked may be somebody else, and gets none.
+        let isLive = connection.pointee.phase == .relaying && !route.revoked.contains(facts.serial)
         switch route.enforcement {
         case .drain(let grace) where isLive:
             guard connection.pointee.cutAt == .max else { return }

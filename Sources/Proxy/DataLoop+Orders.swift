@@ -54,6 +54,7 @@ extension DataLoop {
         do throws(TLSFault) {
             if try state.change(to: route, engine: engine, now: loop.now, random: &random) {
                 judgeLiveTunnels(of: state)
+                cutTunnels(toRevokedTargetsOf: state)
             }
             if !hadLimits && state.hasLimits { countIn(connectionsOf: state) }
             adoptConditions(id, route.settings)

@@ -94,9 +94,10 @@ public final class DataPlane {
     }
 
     /// Binds `addresses` for every loop and serves `route` on them. The addresses come back with the ports the kernel
-    /// chose. Material that cannot be used must have been refused before (`TLSMaterial.check`).
+    /// chose; `mode` says who may connect to unix sockets among them. Material that cannot be used must have been refused
+    /// before (`TLSMaterial.check`).
     public func add(
-        _ route: Route, on addresses: [SocketAddress]
+        _ route: Route, on addresses: [SocketAddress], mode: UInt16 = 0o660
     ) throws(StartFailure) -> (RouteID, [SocketAddress]) {
         var bound: [[BoundListener]] = .init(repeating: [], count: workers.count)
         var addresses = addresses
@@ -105,7 +106,7 @@ public final class DataPlane {
                 for index in addresses.indices {
                     // A unix path has no SO_REUSEPORT: its one listener serves on the first loop.
                     if addresses[index].isUnix, worker > 0 { continue }
-                    let listener = try bind(addresses[index], for: route, isFirst: worker == 0)
+                    let listener = try bind(addresses[index], for: route, isFirst: worker == 0, mode)
                     bound[worker].append(listener)
                     if addresses[index].port == 0, let chosen = try? Socket.localAddress(of: listener.descriptor) {
                         addresses[index] = chosen
@@ -135,11 +136,11 @@ public final class DataPlane {
     }
 
     private func bind(
-        _ address: SocketAddress, for route: Route, isFirst: Bool
+        _ address: SocketAddress, for route: Route, isFirst: Bool, _ mode: UInt16
     ) throws(StartFailure) -> BoundListener {
         do throws(Errno) {
             let options = Socket.ListenOptions(
-                sharing: sharing(of: address, isFirst: isFirst), waitsForData: route.front != nil,
+                sharing: sharing(of: address, isFirst: isFirst), waitsForData: route.front != nil, mode: mode,
                 liveness: route.settings.clientLiveness)
             return BoundListener(
                 descriptor: try Socket.listen(on: address, options).release(), name: address.description,

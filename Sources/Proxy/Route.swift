@@ -16,6 +16,9 @@ public struct Route: Sendable {
     public var admission: Admission
     /// What becomes of live tunnels that new rules no longer admit.
     public var enforcement: Enforcement
+    /// Certificates that count no more: whoever shows one, client or target, is refused, and his live tunnels are cut
+    /// whatever `enforcement` says.
+    public var revoked = RevokedSerials()
     /// Where connections go.
     public var plan: RoutePlan
     /// Timeouts.
@@ -50,7 +53,8 @@ public struct Route: Sendable {
     func isServed(like other: Route) -> Bool {
         name == other.name && front?.generation == other.front?.generation
             && back?.generation == other.back?.generation && admission.generation == other.admission.generation
-            && enforcement == other.enforcement && settings == other.settings && plan == other.plan
+            && enforcement == other.enforcement && revoked == other.revoked && settings == other.settings
+            && plan == other.plan
     }
 }
 

@@ -12,6 +12,7 @@ final class RouteState {
     private(set) var settings: RouteSettings
     private(set) var admission: Admission
     private(set) var enforcement: Enforcement
+    private(set) var revoked: RevokedSerials
     private(set) var front: TLSContext?
     private(set) var back: TLSContext?
     private var frontGeneration: UInt64?
@@ -48,6 +49,7 @@ final class RouteState {
         settings = route.settings
         admission = route.admission
         enforcement = route.enforcement
+        revoked = route.revoked
         try build(route, engine)
         adopt(route.plan, now: now, random: &random)
     }
@@ -57,13 +59,21 @@ final class RouteState {
         to route: Route, engine: TLSEngine, now: Instant, random: inout SplitMix64
     ) throws(TLSFault) -> Bool {
         try build(route, engine)
-        let mustJudge = admission.generation != route.admission.generation || enforcement != route.enforcement
+        let mustJudge =
+            admission.generation != route.admission.generation || enforcement != route.enforcement
+            || revoked != route.revoked
         name = route.name
         settings = route.settings
         admission = route.admission
         enforcement = route.enforcement
+        revoked = route.revoked
         adopt(route.plan, now: now, random: &random)
         return mustJudge
+    }
+
+    /// Whether a verified client may connect.
+    func judge(_ facts: PeerFacts) -> Admission.Verdict {
+        revoked.contains(facts.serial) ? .refused(by: RevokedSerials.rule(facts.serial)) : admission.judge(facts)
     }
 
     private func build(_ route: Route, _ engine: TLSEngine) throws(TLSFault) {

@@ -86,10 +86,10 @@ extension ProxyDefinition {
         guard let name = try entry.text(key("destination_name", "DestinationName")), !name.isEmpty else {
             throw DefinitionError("\(entry.path).\(key("destination_name", "DestinationName")) is missing")
         }
-        let portKey = key("local_bind_port", "LocalBindPort")
-        guard let port = try entry.integer(portKey), (1...65535).contains(port) else {
-            throw DefinitionError("\(entry.path).\(portKey) must be a port from 1 to 65535")
-        }
+        let listen = try localPlace(
+            entry, port: key("local_bind_port", "LocalBindPort"),
+            address: key("local_bind_address", "LocalBindAddress"),
+            socket: key("local_bind_socket_path", "LocalBindSocketPath"))
         let type = try entry.text(key("destination_type", "DestinationType")) ?? ""
         guard ["", "service", "prepared_query"].contains(type) else {
             throw DefinitionError(
@@ -102,13 +102,19 @@ extension ProxyDefinition {
             throw DefinitionError(
                 "\(entry.path).\(namespaceKey) is \"\(namespace)\": only the namespace \"default\" can be reached")
         }
-        let address = try entry.text(key("local_bind_address", "LocalBindAddress")) ?? ""
         let olderDatacenter = try entry.text("destination_datacenter")
         let datacenter = try entry.text(key("datacenter", "Datacenter")) ?? olderDatacenter
         var upstream = Upstream(
             name: name, kind: type == "prepared_query" ? .preparedQuery : .service,
             datacenter: datacenter?.isEmpty == false ? datacenter : nil,
-            listen: try endpoint(address.isEmpty ? "127.0.0.1" : address, port, "\(entry.path).\(portKey)"))
+            listen: listen)
+        let modeKey = key("local_bind_socket_mode", "LocalBindSocketMode")
+        if let text = try entry.text(modeKey), !text.isEmpty {
+            guard let mode = UnixMode.parse(text) else {
+                throw DefinitionError("\(entry.path).\(modeKey) is \"\(text)\": want octal digits such as 0660")
+            }
+            upstream.socketMode = mode
+        }
         let values = settings ?? Config(entry.value["config"] ?? .null, path: entry.path + ".config")
         upstream.records = try records.overridden(by: entry).overridden(by: values)
         upstream.resilience = try upstreamSettings(entry, settings)
@@ -120,8 +126,27 @@ extension ProxyDefinition {
     /// Keys of an upstream that say what it is, not how connections to it are made.
     private static let upstreamKeys: Set<String> = [
         "destination_name", "destination_type", "destination_namespace", "destination_datacenter", "datacenter",
-        "local_bind_address", "local_bind_port", "config", "mesh_gateway",
+        "local_bind_address", "local_bind_port", "local_bind_socket_path", "local_bind_socket_mode",
+        "config", "mesh_gateway",
     ]
+
+    /// Where an upstream's callers connect: a unix socket, or a port of 127.0.0.1 unless another address is said.
+    private static func localPlace(
+        _ entry: Config, port portKey: String, address addressKey: String, socket socketKey: String
+    ) throws(DefinitionError) -> EndpointName {
+        let port = try entry.integer(portKey)
+        let address = try entry.text(addressKey) ?? ""
+        if let path = try entry.text(socketKey), !path.isEmpty {
+            guard port ?? 0 == 0, address.isEmpty else {
+                throw DefinitionError("\(entry.path).\(socketKey) and \(portKey) exclude each other")
+            }
+            return try endpoint("unix:" + path, "\(entry.path).\(socketKey)")
+        }
+        guard let port, (1...65535).contains(port) else {
+            throw DefinitionError("\(entry.path).\(portKey) must be a port from 1 to 65535")
+        }
+        return try endpoint(address.isEmpty ? "127.0.0.1" : address, port, "\(entry.path).\(portKey)")
+    }
 
     /// 1.2 takes settings beside the upstream's own keys as well as in its `config`, which is the one that counts.
     private static func upstreamSettings(

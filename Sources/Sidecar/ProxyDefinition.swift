@@ -74,6 +74,8 @@ public struct Upstream: Sendable, Equatable {
     public var datacenter: String?
     /// Where local callers connect.
     public var listen: EndpointName
+    /// Who may connect there, if it is a unix socket: its owner and group unless more is said.
+    public var socketMode: UInt16 = 0o660
     /// Timeouts.
     public var settings: RouteSettings
     /// Balancing, ejection, retries, limits.

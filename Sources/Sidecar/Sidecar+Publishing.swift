@@ -52,9 +52,11 @@ extension Sidecar {
         // Fail closed: who may connect must be known before anybody can.
         guard let admission = admission(definition, roots) else { return }
         func route(_ targets: [Target]) -> Route {
-            Route(
+            var route = Route(
                 name: "public", front: material, admission: admission, enforcement: definition.enforcement,
                 plan: definition.resilience.plan(targets), settings: definition.inbound)
+            route.revoked = definition.resilience.revoked
+            return route
         }
         // The tunnels of a listener that has moved or gone are judged by the same rules as those of the present one, and as
         // long as it accepts it leads to the same application.
@@ -123,13 +125,15 @@ extension Sidecar {
             upstreams[key] = state
             let served = listeners[upstream.listen]
             if let served, served.key != key, !state.isKnown { continue }
-            let route = Route(
+            var route = Route(
                 name: upstream.name, back: material.with(upstream.records), plan: plan, settings: upstream.settings)
+            route.revoked = definition.resilience.revoked
             if let served {
                 plane.change(served.id, to: route)
                 listeners[upstream.listen]?.key = key
-            } else if let id = open(route, on: upstream.listen) {
-                listeners[upstream.listen] = UpstreamListener(id: id, key: key)
+                changeMode(of: upstream)
+            } else if let id = open(route, on: upstream.listen, mode: upstream.socketMode) {
+                listeners[upstream.listen] = UpstreamListener(id: id, key: key, mode: upstream.socketMode)
             }
         }
         let places = Set(wanted.values.map(\.listen))
@@ -139,11 +143,24 @@ extension Sidecar {
         }
     }
 
+    private func changeMode(of upstream: Upstream) {
+        guard listeners[upstream.listen]?.mode != upstream.socketMode, case .address(let address) = upstream.listen
+        else { return }
+        do throws(Errno) {
+            try Socket.setMode(of: address, upstream.socketMode)
+            listeners[upstream.listen]?.mode = upstream.socketMode
+        } catch {
+            log.error(
+                "cannot change who may connect to an upstream's socket: is the path still there, and ours?",
+                .text("upstream", upstream.name), .text("path", address.host), .text("error", error.description))
+        }
+    }
+
     /// Listens, or says why not and tries again.
-    private func open(_ route: Route, on name: EndpointName) -> RouteID? {
+    private func open(_ route: Route, on name: EndpointName, mode: UInt16 = 0o660) -> RouteID? {
         guard let address = names.listeningAddress(of: name) else { return nil }
         do throws(DataPlane.StartFailure) {
-            let (id, bound) = try plane.add(route, on: [address])
+            let (id, bound) = try plane.add(route, on: [address], mode: mode)
             log.info("listening", .text("route", route.name), .text("address", bound[0].description))
             return id
         } catch {

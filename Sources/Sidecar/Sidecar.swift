@@ -83,6 +83,8 @@ public final class Sidecar {
         var id: RouteID
         /// Of the upstream that is served there.
         var key: String
+        /// Who may connect to its unix socket.
+        var mode: UInt16
     }
 
     /// Why a sidecar cannot start, as a sentence.

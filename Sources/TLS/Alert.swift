@@ -14,6 +14,8 @@ public struct Alert: Equatable, Hashable, Sendable, CustomStringConvertible {
     public static let accessDenied = Alert(49)
     /// The certificate is not acceptable for another reason than those with an alert of their own.
     public static let badCertificate = Alert(42)
+    /// The certificate was good, and counts no more.
+    public static let certificateRevoked = Alert(44)
     /// Nobody is here under the name that was asked for: what a verified client hears when the application behind us cannot be
     /// reached. It says as well that no byte of his has got to one, since nothing else sends it once a handshake is over.
     public static let unrecognizedName = Alert(112)

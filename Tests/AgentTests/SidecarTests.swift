@@ -53,6 +53,20 @@ import Testing
             #"{"destination_name":"db","local_bind_port":1},{"destination_name":"mq","local_bind_port":1}"#,
             #"upstreams[1].local_bind_port: 127.0.0.1:1 is taken by upstream "db" already"#
         ),
+        (
+            #"{"destination_name":"db","local_bind_port":1,"local_bind_socket_path":"/db"}"#,
+            "upstreams[0].local_bind_socket_path: only one of"
+        ),
+        (#"{"destination_name":"db","local_bind_socket_path":"db"}"#, "must begin with / and have at most 107 bytes"),
+        (
+            #"{"destination_name":"db","local_bind_socket_path":"/db","local_bind_socket_mode":"1777"}"#,
+            #"upstream local bind socket mode "1777" must be octal digits"#
+        ),
+        (#"{"destination_name":"db","local_bind_port":1,"local_bind_socket_mode":"600"}"#, "needs a socket path"),
+        (
+            #"{"destination_name":"db","local_bind_socket_path":"/s"},{"destination_name":"mq","local_bind_socket_path":"/s"}"#,
+            #"upstreams[1].local_bind_socket_path: unix:/s is taken by upstream "db" already"#
+        ),
         (#"3"#, "upstreams[0]: want an object"),
     ])
     func anUpstreamThatCannotBeServedIsRefusedByItsKey(upstreams: String, names: String) throws {

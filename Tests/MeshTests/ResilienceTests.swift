@@ -217,4 +217,26 @@ struct ResilienceTests {
         #expect(throws: TypeError.self) { try InboundSettings(reader(#"{"handshake_timeout_ms": -1}"#)) }
         #expect(throws: TypeError.self) { try InboundSettings(reader(#"{"source_limits": []}"#)) }
     }
+
+    @Test("revoke certificates by serial number, in Consul's spelling or OpenSSL's")
+    func revoked() throws {
+        let settings = try InboundSettings(reader(#"{"RevokedSerials": ["0a:1B:2c", "00FF01", "7", "00:00:10"]}"#))
+        for serial in ["0a:1b:2c", "ff:01", "07", "10"] { #expect(settings.revoked.contains(serial)) }
+        for serial in ["", "0a", "1b:2c", "0a:1b:2c:00"] { #expect(!settings.revoked.contains(serial)) }
+        #expect(settings.notes.isEmpty && !settings.revoked.isEmpty && InboundSettings().revoked.isEmpty)
+    }
+
+    @Test(
+        "revoke nothing that is no serial number",
+        arguments: [
+            "", "0", "00:00", "0a:1", "a:b:c", "0a::1b", "xyz", "-1", "0a 1b", String(repeating: "ab", count: 21),
+        ])
+    func notRevoked(serial: String) {
+        let error = #expect(throws: TypeError.self) {
+            try InboundSettings(reader(#"{"revoked_serials": ["01", "\#(serial)"]}"#))
+        }
+        #expect(
+            error?.description == #"Proxy.Config.revoked_serials[1]: want a certificate's serial number such as "#
+                + #""0a:1b:2c", have "\#(serial)""#, "\(error?.description ?? "")")
+    }
 }

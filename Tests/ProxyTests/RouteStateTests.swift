@@ -1,3 +1,4 @@
+import JSON
 import Kernel
 import Mesh
 import Relay
@@ -54,6 +55,24 @@ struct RouteStateTests {
             if isGood { break }
         }
         return (ports, reasons, split ?? -1)
+    }
+
+    @Test("refuses a revoked certificate whatever the rules say of its owner, and judges anew when that changes")
+    mutating func revoked() throws {
+        let plan = RoutePlan(Self.cluster("a", 1...1))
+        let state = try state(plan)
+        let peer = PeerFacts(uris: ["spiffe://td.consul/ns/default/dc/dc1/svc/web"], serial: "0a:1b")
+        #expect(state.judge(peer) == .allowed(by: "any verified peer"))
+        var route = Route(name: "route", plan: plan)
+        route.revoked = try InboundSettings(Reader(["revoked_serials": ["0A1B"]])).revoked
+        #expect(!route.isServed(like: Route(name: "route", plan: plan)))
+        let engine = try TLSEngine(accelerator: .none)
+        #expect(try state.change(to: route, engine: engine, now: 0, random: &random))
+        #expect(state.judge(peer) == .refused(by: "certificate revoked: 0a:1b"))
+        #expect(state.judge(PeerFacts(uris: peer.uris, serial: "0a:1c")) == .allowed(by: "any verified peer"))
+        #expect(try !state.change(to: route, engine: engine, now: 0, random: &random))
+        #expect(try state.change(to: Route(name: "route", plan: plan), engine: engine, now: 0, random: &random))
+        #expect(state.judge(peer) == .allowed(by: "any verified peer"))
     }
 
     @Test("splits connections by weight")

@@ -1,54 +1,13 @@
 """9,000 concurrent connections, all alive; each costs little memory while idle, and nothing is left when they go."""
 
-import selectors
-import socket
-import time
-
-from support import Warren, many_descriptors, until
-import os
-import resource
-import subprocess
-import sys
+from support import Warren, echo_process, many_descriptors, until
 
 COUNT = 9000
-
-ECHO = """
-import resource, selectors, socket, sys
-resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1:] * 2)
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
-listener.listen(4096)
-listener.setblocking(False)
-print(listener.getsockname()[1], flush=True)
-selector = selectors.EpollSelector()
-selector.register(listener, selectors.EVENT_READ)
-while True:
-    for key, _ in selector.select():
-        if key.fileobj is listener:
-            try:
-                while True:
-                    end, _ = listener.accept()
-                    end.setblocking(False)
-                    selector.register(end, selectors.EVENT_READ)
-            except BlockingIOError:
-                continue
-        try:
-            data = key.fileobj.recv(4096)
-        except ConnectionError:
-            data = b""
-        if data:
-            key.fileobj.send(data)
-        else:
-            selector.unregister(key.fileobj)
-            key.fileobj.close()
-"""
 
 
 def run():
     count = min(COUNT, (many_descriptors() - 400) // 2)
-    echo = subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE)
-    try:
-        port = int(echo.stdout.readline())
+    with echo_process() as port:
         # Two listeners on two addresses, so that one client address need not hold all ports in TIME_WAIT.
         with Warren("-listen", "127.0.0.1:0", "-listen", "[::1]:0", "-target", f"127.0.0.1:{port}",
                     "-max-connections", count + 10) as warren:
@@ -80,6 +39,3 @@ def run():
             print(f"{count} connections: {each:.0f} bytes resident each ({(opened - before) * 1024 / count:.0f} before the "
                   f"first byte), {warren.resident_kib() - before} KiB more afterwards")
             assert each <= 1536, f"{each:.0f} bytes resident for an idle connection"
-    finally:
-        echo.kill()
-        echo.wait()

@@ -397,6 +397,51 @@ class Server:
             assert not self.faults, f"the server's side: {self.faults[:3]}"
 
 
+ECHO_OF_MANY = """
+import resource, selectors, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1:] * 2)
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(4096)
+listener.setblocking(False)
+print(listener.getsockname()[1], flush=True)
+selector = selectors.EpollSelector()
+selector.register(listener, selectors.EVENT_READ)
+while True:
+    for key, _ in selector.select():
+        if key.fileobj is listener:
+            try:
+                while True:
+                    end, _ = listener.accept()
+                    end.setblocking(False)
+                    selector.register(end, selectors.EVENT_READ)
+            except BlockingIOError:
+                continue
+        try:
+            data = key.fileobj.recv(4096)
+        except ConnectionError:
+            data = b""
+        if data:
+            key.fileobj.send(data)
+        else:
+            selector.unregister(key.fileobj)
+            key.fileobj.close()
+"""
+
+
+@contextlib.contextmanager
+def echo_process():
+    """A process that echoes what each of thousands of connections says; its port on 127.0.0.1."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ECHO_OF_MANY], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
 def echo(end):
     """Sends back what comes, until the peer ends in order or not."""
     with end, contextlib.suppress(ConnectionError):

@@ -1,5 +1,6 @@
 import JSON
 import Kernel
+import Mesh
 import Proxy
 import TLS
 import Testing
@@ -54,6 +55,27 @@ struct DefinitionTests {
         #expect(definition.application?.description == "127.0.0.1:9011")
         #expect(definition.upstreams.map(\.name) == ["service2"])
         #expect(definition.upstreams[0].settings.connectTimeout == .milliseconds(1500))
+    }
+
+    @Test("may have a unix socket for an upstream's callers, in both forms")
+    func unixUpstreams() throws {
+        let managed = try ProxyDefinition.managed(
+            Value(
+                parsing: """
+                    {"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b",
+                     "local_bind_socket_path": "/run/b.sock", "local_bind_socket_mode": "0600"}]}}
+                    """))
+        #expect(managed.upstreams[0].listen.description == "unix:/run/b.sock")
+        #expect(managed.upstreams[0].socketMode == 0o600)
+        #expect(managed.upstreams[0].resilience.notes.isEmpty)
+        let sidecar = try ProxyDefinition.sidecar(
+            Value(
+                parsing: """
+                    {"Kind": "connect-proxy", "Proxy": {"DestinationServiceName": "a", "Upstreams": [
+                     {"DestinationName": "b", "LocalBindPort": 0, "LocalBindSocketPath": "/run/b.sock"}]}}
+                    """))
+        #expect(sidecar.upstreams[0].listen.description == "unix:/run/b.sock")
+        #expect(sidecar.upstreams[0].socketMode == 0o660)
     }
 
     @Test("takes a timeout of 0 for the default: a timer of 0 would end everything at once")
@@ -116,6 +138,14 @@ struct DefinitionTests {
             (
                 #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_port": 1}, {"destination_name": "c", "local_bind_port": 1}]}}"#,
                 "upstream b and upstream c both listen on 127.0.0.1:1"
+            ),
+            (
+                #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_port": 1, "local_bind_socket_path": "/b"}]}}"#,
+                "local_bind_socket_path and local_bind_port exclude each other"
+            ),
+            (
+                #"{"TargetServiceName": "a", "Config": {"upstreams": [{"destination_name": "b", "local_bind_socket_path": "/b", "local_bind_socket_mode": "rw"}]}}"#,
+                #"local_bind_socket_mode is "rw": want octal digits such as 0660"#
             ),
             (#"{"TargetServiceName": "a", "Config": {"handshake_timeout_ms": -1}}"#, "Config.handshake_timeout_ms"),
             (

@@ -14,10 +14,10 @@ enum ManagedSettings {
             let path = "upstreams[\(place)]"
             guard let object = element.object else { throw problem(path, "want an object") }
             let upstream = try upstream(object, path)
-            let address = upstream.localBindAddress.isEmpty ? "127.0.0.1" : upstream.localBindAddress
-            let listener = "\(address):\(upstream.localBindPort)"
+            let listener = upstream.place
             if let other = taken.updateValue(upstream.destinationName, forKey: listener) {
-                throw problem(path + ".local_bind_port", "\(listener) is taken by upstream \"\(other)\" already")
+                let key = upstream.localBindSocketPath.isEmpty ? ".local_bind_port" : ".local_bind_socket_path"
+                throw problem(path + key, "\(listener) is taken by upstream \"\(other)\" already")
             }
             upstreams.append(upstream)
         }
@@ -28,8 +28,12 @@ enum ManagedSettings {
         var upstream = UpstreamDefinition()
         upstream.destinationName = try text(object, "destination_name", path)
         if upstream.destinationName.isEmpty { throw problem(path + ".destination_name", "a service's name is needed") }
+        upstream.localBindSocketPath = try text(object, "local_bind_socket_path", path)
+        upstream.localBindSocketMode = try text(object, "local_bind_socket_mode", path)
         upstream.localBindPort =
-            try port(object["local_bind_port"], path: path + ".local_bind_port", orNone: false) ?? 0
+            try port(
+                object["local_bind_port"], path: path + ".local_bind_port",
+                orNone: !upstream.localBindSocketPath.isEmpty) ?? 0
         let type = try text(object, "destination_type", path)
         guard ["", "service", "prepared_query"].contains(type) else {
             throw problem(path + ".destination_type", "\"\(type)\": want service or prepared_query")
@@ -45,9 +49,11 @@ enum ManagedSettings {
         let datacenter = try text(object, "datacenter", path)
         upstream.datacenter = datacenter.isEmpty ? try text(object, "destination_datacenter", path) : datacenter
         upstream.localBindAddress = try text(object, "local_bind_address", path)
+        if let reason = upstream.placeProblem { throw problem(path + ".local_bind_socket_path", reason) }
         let known = Set([
             "destination_name", "local_bind_port", "destination_type", "destination_namespace",
-            "destination_datacenter", "datacenter", "local_bind_address", "config",
+            "destination_datacenter", "datacenter", "local_bind_address", "local_bind_socket_path",
+            "local_bind_socket_mode", "config",
         ])
         // Settings stand beside the destination, or in a map of their own, which wins.
         upstream.config = Object(object.members.filter { !known.contains($0.key) })

@@ -147,6 +147,12 @@ enum ServiceShape {
             object.append("LocalBindAddress", .string(upstream.localBindAddress))
         }
         object.append("LocalBindPort", .number(upstream.localBindPort))
+        if !upstream.localBindSocketPath.isEmpty {
+            object.append("LocalBindSocketPath", .string(upstream.localBindSocketPath))
+        }
+        if !upstream.localBindSocketMode.isEmpty {
+            object.append("LocalBindSocketMode", .string(upstream.localBindSocketMode))
+        }
         if !upstream.config.isEmpty { object.append("Config", .object(upstream.config.sorted())) }
         object.append("MeshGateway", mode(upstream.meshGatewayMode))
         return .object(object)

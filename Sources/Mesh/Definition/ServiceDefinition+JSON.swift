@@ -15,7 +15,7 @@ extension DefinitionReader {
     ])
     private static let upstreamVocabulary = Vocabulary([
         "destination_type", "destination_namespace", "destination_name", "datacenter", "local_bind_address",
-        "local_bind_port", "config", "mesh_gateway",
+        "local_bind_port", "local_bind_socket_path", "local_bind_socket_mode", "config", "mesh_gateway",
     ])
 
     /// Reads a service in any form that Consul 1.2 and later take.
@@ -121,6 +121,8 @@ extension DefinitionReader {
             case "datacenter": upstream.datacenter = try self.string(value)
             case "local_bind_address": upstream.localBindAddress = try self.string(value)
             case "local_bind_port": upstream.localBindPort = try self.integer(value)
+            case "local_bind_socket_path": upstream.localBindSocketPath = try self.string(value)
+            case "local_bind_socket_mode": upstream.localBindSocketMode = try self.string(value)
             case "config": upstream.config = try self.object(value)
             default: upstream.meshGatewayMode = try self.meshGatewayMode(value)
             }

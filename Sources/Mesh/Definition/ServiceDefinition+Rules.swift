@@ -62,6 +62,36 @@ extension ServiceDefinition {
     }
 }
 
+extension UpstreamDefinition {
+    /// Where local callers connect: "127.0.0.1:9000", "unix:/run/web/db.sock".
+    package var place: String {
+        guard localBindSocketPath.isEmpty else { return "unix:" + localBindSocketPath }
+        return "\(localBindAddress.isEmpty ? "127.0.0.1" : localBindAddress):\(localBindPort)"
+    }
+
+    /// What keeps local callers from connecting there, if anything; of ports in Consul 1.9's words, of sockets in 1.10's.
+    package var placeProblem: String? {
+        if localBindSocketPath.isEmpty {
+            if localBindPort == 0 { return "upstream local bind port cannot be zero" }
+            return localBindSocketMode.isEmpty ? nil : "upstream local bind socket mode needs a socket path"
+        }
+        if localBindPort != 0 || !localBindAddress.isEmpty {
+            return "only one of upstream local bind port or local socket path can be defined and nonzero"
+        }
+        // A sidecar has another working directory than whoever wrote the file; 107 bytes are what unix(7) takes.
+        guard localBindSocketPath.hasPrefix("/"), localBindSocketPath.utf8.count <= 107,
+            !localBindSocketPath.utf8.contains(0)
+        else {
+            return
+                "upstream local bind socket path \"\(localBindSocketPath)\" must begin with / and have at most 107 bytes"
+        }
+        guard localBindSocketMode.isEmpty || UnixMode.parse(localBindSocketMode) != nil else {
+            return "upstream local bind socket mode \"\(localBindSocketMode)\" must be octal digits such as 0660"
+        }
+        return nil
+    }
+}
+
 extension ProxyDefinition {
     /// The rules the upstreams break, in Consul's words.
     package func problems() -> [String] {
@@ -80,12 +110,11 @@ extension ProxyDefinition {
                 problems.append("upstream destination name cannot be a wildcard")
                 continue
             }
-            if upstream.localBindPort == 0 {
-                problems.append("upstream local bind port cannot be zero")
+            if let problem = upstream.placeProblem {
+                problems.append(problem)
                 continue
             }
-            let address = upstream.localBindAddress.isEmpty ? "127.0.0.1" : upstream.localBindAddress
-            let place = "\(address):\(upstream.localBindPort)"
+            let place = upstream.place
             if !bound.insert(place).inserted {
                 problems.append(
                     "upstreams cannot contain duplicates by local bind address and port; \"\(place)\" is specified twice"

@@ -48,12 +48,15 @@ extension ProxyDefinition {
 extension UpstreamDefinition {
     /// The upstream in the API's form, complete.
     package var json: Value {
-        [
+        var object: Object = [
             "DestinationType": .string(destinationType), "DestinationNamespace": .string(destinationNamespace),
             "DestinationName": .string(destinationName), "Datacenter": .string(datacenter),
             "LocalBindAddress": .string(localBindAddress), "LocalBindPort": .number(localBindPort),
             "Config": .object(config), "MeshGateway": ["Mode": .string(meshGatewayMode)],
         ]
+        if !localBindSocketPath.isEmpty { object["LocalBindSocketPath"] = .string(localBindSocketPath) }
+        if !localBindSocketMode.isEmpty { object["LocalBindSocketMode"] = .string(localBindSocketMode) }
+        return .object(object)
     }
 }
 

@@ -101,6 +101,10 @@ package struct UpstreamDefinition: Sendable, Hashable {
     /// Empty means 127.0.0.1.
     package var localBindAddress = ""
     package var localBindPort = 0
+    /// A unix socket to listen on instead of an address and a port; empty for none.
+    package var localBindSocketPath = ""
+    /// The socket's mode in octal digits, "0660"; empty for that.
+    package var localBindSocketMode = ""
     package var config = Object()
     package var meshGatewayMode = ""
 

@@ -25,6 +25,8 @@ public struct InboundSettings: Sendable, Hashable {
     public var sourceLimits = ConnectLimits()
     /// `intention_deny_live`, `intention_drain_ms`.
     public var denyLive = DenyLive.cut
+    /// Certificates that neither callers nor those who are called may have (`revoked_serials`).
+    public var revoked = RevokedSerials()
     /// What was said that has no effect here, as sentences for the log.
     public var notes: [String] = []
 
@@ -36,7 +38,7 @@ public struct InboundSettings: Sendable, Hashable {
             "local_connect_timeout_ms", "handshake_timeout_ms", "limits", "source_limits", "max_inbound_connections",
             "balance_inbound_connections", "intention_deny_live", "intention_drain_ms", "bind_address", "bind_port",
             "local_service_address", "upstreams", "protocol", "shaping", "faults", "mirror", "records", "ktls",
-            "resumption_ms", "local_request_timeout_ms",
+            "resumption_ms", "local_request_timeout_ms", "revoked_serials",
         ])
 
     /// Reads a map of settings.
@@ -65,6 +67,7 @@ public struct InboundSettings: Sendable, Hashable {
         denyLive =
             try settings.word("intention_deny_live", [("cut", .cut), ("drain", .drain(drain)), ("keep", .keep)])
             ?? .cut
+        revoked = try RevokedSerials(settings)
         for key in settings.others(than: Self.known.union(alsoKnown)) where !key.hasPrefix("envoy_") {
             notes.append("\(settings.path(key)) is not known here and has no effect")
         }
