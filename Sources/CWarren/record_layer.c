@@ -337,7 +337,7 @@ int warren_record_detach(warren_tls_session *session) {
         || warren_record_derive(engine, kind, &records->writing) != 0)
         return -1;
     session->detached = 1;
-    if (session->resumption_key == NULL) warren_tls_free_ssl(session);
+    if (session->resumption_key == NULL || session->no_ticket_comes) warren_tls_free_ssl(session);
     return 0;
 }
 

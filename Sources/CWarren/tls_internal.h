@@ -167,6 +167,10 @@ struct warren_tls_session {
     uint64_t openssl_sealed;      /* records OpenSSL wrote under the application key */
     uint16_t version, cipher, group;
     uint8_t complete, resumed, peer_closed, closed, dead, started, detached, rekeyed;
+    uint8_t is_offered;           /* client: a session to resume went into this handshake */
+    uint8_t no_ticket_comes;      /* client: the server has said so */
+    uint8_t ticket_key_leaves;    /* server: the ticket that is resumed from was sealed with the key before this one */
+    uint8_t tickets_when_new, tickets_when_resumed; /* server: how many the client asked for */
     uint8_t fault_waits; /* met after bytes that had to be delivered first; the next call throws it */
 };
 
@@ -248,6 +252,11 @@ WARREN_HIDDEN int64_t warren_tls_time_of(const ASN1_TIME *time);
 WARREN_HIDDEN int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity);
 WARREN_HIDDEN void warren_tls_resume_offer(warren_tls_session *session);
 WARREN_HIDDEN void warren_tls_resume_renew(warren_tls_session *session);
+/* After a handshake that failed: the next one shall not fail for the same session. */
+WARREN_HIDDEN void warren_tls_resume_forget(warren_tls_session *session);
 WARREN_HIDDEN void warren_tls_resume_free(warren_tls_context *context);
+
+/* tls_ticket_request.c */
+WARREN_HIDDEN int warren_tls_ticket_request_setup(SSL_CTX *ssl);
 
 #endif

@@ -7,7 +7,10 @@
  *
  * A handshake takes and gives back some hundreds of small blocks, many at a time. glibc keeps seven of a size at hand for a
  * thread, and for the others searches, splits and merges. So a thread keeps some more here: ordinary blocks of malloc's,
- * by size, last in first out, and 64 KiB of them at the most. */
+ * by size, last in first out, and 64 KiB of them at the most.
+ *
+ * OpenSSL's two record buffers, 16 KiB and some bytes each, come and go with each flight of a handshake and, where records are
+ * left to it, with each record, for idle tunnels shall hold none (SSL_MODE_RELEASE_BUFFERS). Four of those are kept as well. */
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -24,10 +27,18 @@ enum {
     LEAST = 24,
     STEP = 16,
     CLASSES = 64,
+    /* A record buffer's sizes lie in here, and differ by little. */
+    LARGE_LEAST = 16 << 10,
+    LARGE_MOST = 20 << 10,
+    LARGE_SLACK = 512,
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
     MOST_KEPT = 0, /* the sanitizer sees only what goes back to it */
+    LARGE_KEPT = 0,
+    LARGE_ROOM = 1,
 #else
     MOST_KEPT = 64 << 10,
+    LARGE_KEPT = 4,
+    LARGE_ROOM = LARGE_KEPT,
 #endif
 };
 
@@ -37,6 +48,9 @@ static _Atomic size_t session_size;
 struct shelf {
     void *first[CLASSES];
     size_t bytes;
+    void *large[LARGE_ROOM];
+    size_t large_size[LARGE_ROOM];
+    int large_count;
 };
 
 static __thread struct shelf shelf;
@@ -53,11 +67,25 @@ static void clear(void *unused) {
             free(block);
         }
     shelf.bytes = 0;
+    while (shelf.large_count > 0) free(shelf.large[--shelf.large_count]);
+}
+
+static void *take_large(size_t size) {
+    for (int at = shelf.large_count - 1; at >= 0; at--) {
+        if (shelf.large_size[at] < size || shelf.large_size[at] - size > LARGE_SLACK) continue;
+        void *block = shelf.large[at];
+        shelf.large_count--;
+        shelf.large[at] = shelf.large[shelf.large_count];
+        shelf.large_size[at] = shelf.large_size[shelf.large_count];
+        return block;
+    }
+    return malloc(size);
 }
 
 static void *take(size_t size, const char *file, int line) {
     (void)file, (void)line;
     if (size == 0) return NULL; /* as OpenSSL's own */
+    if (size >= LARGE_LEAST && size < LARGE_MOST) return take_large(size);
     size_t class = size <= LEAST ? 0 : (size - LEAST + STEP - 1) / STEP;
     if (class >= CLASSES || shelf.first[class] == NULL) return malloc(size);
     void *block = shelf.first[class];
@@ -76,6 +104,11 @@ static void give_back(void *memory, const char *file, int line) {
         *(void **)memory = shelf.first[class];
         shelf.first[class] = memory;
         shelf.bytes += LEAST + class * STEP;
+        return;
+    }
+    if (size >= LARGE_LEAST && size < LARGE_MOST && shelf.large_count < LARGE_KEPT && is_shelf_owned) {
+        shelf.large[shelf.large_count] = memory;
+        shelf.large_size[shelf.large_count++] = size;
         return;
     }
     free(memory);

@@ -2,7 +2,7 @@
  *
  * When that handshake verified the peer, and until when that verdict can hold, travels with the session (inside the
  * encrypted ticket on a server, beside the session on a client) and is carried over unchanged when a resumed
- * connection gets a new ticket. So a chain of resumptions ends resumption_seconds after the last full verification,
+ * connection gets a new ticket; a ticket serves again where none comes. So a chain of resumptions ends resumption_seconds after the last full verification,
  * or when the first certificate on either chain ends, or when roots or CRLs change, whichever comes first. */
 #include <limits.h>
 #include <openssl/core_names.h>
@@ -161,8 +161,9 @@ static SSL_TICKET_RETURN redeem(
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     session->verified_at = provenance.verified_at;
     session->good_until = provenance.good_until;
-    /* RFC 8446 appendix C.4 wants a ticket used once. Those of TLS 1.2 are for many uses; a new one is due when the key
-     * of this one is on its way out. */
+    session->ticket_key_leaves = status == SSL_TICKET_SUCCESS_RENEW;
+    /* In TLS 1.3 how many follow is the client's wish (tls_ticket_request.c). Tickets of TLS 1.2 are for many uses; a new one
+     * is due when the key of this one is on its way out. */
     return SSL_version(ssl) == TLS1_3_VERSION || status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW
                                                                                     : SSL_TICKET_RETURN_USE;
 }
@@ -194,6 +195,11 @@ static int keep(SSL *ssl, SSL_SESSION *state) {
             break;
         }
         if (set[i].used < entry->used) entry = &set[i];
+    }
+    /* OpenSSL's clients spoil a TLS 1.3 session when it was used once, if it has an identifier; a ticket needs none. */
+    if (SSL_version(ssl) == TLS1_3_VERSION) {
+        static const unsigned char none[1];
+        if (SSL_SESSION_set1_id(state, none, 0) != 1) return 0;
     }
     drop(entry);
     memcpy(entry->key, session->resumption_key, 32);
@@ -231,9 +237,16 @@ void warren_tls_resume_offer(warren_tls_session *session) {
         }
         /* If the server does not take it, the full handshake that follows overwrites both times. */
         entry->used = ++context->engine->turn;
-        SSL_set_session(session->ssl, entry->session);
+        session->is_offered = SSL_set_session(session->ssl, entry->session) == 1;
         return;
     }
+}
+
+void warren_tls_resume_forget(warren_tls_session *session) {
+    if (!session->is_offered) return;
+    struct resumable_entry *set = set_of(session->context, session->resumption_key);
+    for (int i = 0; i < WARREN_WAYS; i++)
+        if (set[i].session != NULL && memcmp(set[i].key, session->resumption_key, 32) == 0) drop(&set[i]);
 }
 
 int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity) {
@@ -247,7 +260,7 @@ int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity) {
             return SSL_CTX_set_num_tickets(ssl, 0) == 1 ? 0 : -1;
         }
         SSL_CTX_set_timeout(ssl, (long)context->resumption_seconds);
-        if (SSL_CTX_set_num_tickets(ssl, 1) != 1) return -1;
+        if (SSL_CTX_set_num_tickets(ssl, 1) != 1 || warren_tls_ticket_request_setup(ssl) != 0) return -1;
         if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, ticket_key) != 1) return -1;
         return SSL_CTX_set_session_ticket_cb(ssl, issue, redeem, NULL) == 1 ? 0 : -1;
     }
@@ -261,7 +274,7 @@ int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity) {
     if (context->resumable == NULL) return -1;
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ssl, keep);
-    return 0;
+    return warren_tls_ticket_request_setup(ssl);
 }
 
 void warren_tls_resume_free(warren_tls_context *context) {

@@ -161,6 +161,7 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
         default: outcome = warren_tls_fail_from_openssl(session); break;
         }
     }
+    if (outcome < 0) warren_tls_resume_forget(session);
     session->input = NULL;
     session->output = NULL;
     return outcome;

@@ -10,12 +10,42 @@ struct proof_peer {
     SSL_CTX *context;
     SSL *ssl;
     BIO *in, *out;
-    int alert;
+    int alert, tickets, heard;
+    uint8_t first_heard, request[8];
+    size_t request_length;
 };
 
 static void note(const SSL *ssl, int where, int value) {
     proof_peer *peer = SSL_get_app_data(ssl);
     if (peer != NULL && (where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT) peer->alert = value & 255;
+}
+
+static int ask(
+    SSL *ssl, unsigned type, unsigned where, const unsigned char **out, size_t *length, X509 *certificate, size_t index,
+    int *alert, void *argument) {
+    (void)ssl, (void)type, (void)where, (void)certificate, (void)index, (void)alert;
+    const proof_peer *peer = argument;
+    *out = peer->request;
+    *length = peer->request_length;
+    return 1;
+}
+
+static int hear(
+    SSL *ssl, unsigned type, unsigned where, const unsigned char *in, size_t length, X509 *certificate, size_t index,
+    int *alert, void *argument) {
+    (void)ssl, (void)type, (void)where, (void)certificate, (void)index, (void)alert;
+    proof_peer *peer = argument;
+    peer->heard = (int)length;
+    peer->first_heard = length > 0 ? in[0] : 0;
+    return 1;
+}
+
+static void count_ticket(
+    int writing, int version, int type, const void *bytes, size_t length, SSL *ssl, void *argument) {
+    (void)version, (void)ssl;
+    proof_peer *peer = argument;
+    if (!writing && type == SSL3_RT_HANDSHAKE && length > 0 && *(const uint8_t *)bytes == SSL3_MT_NEWSESSION_TICKET)
+        peer->tickets++;
 }
 
 static X509 *certificate_of(const proof_authority *authority) {
@@ -32,6 +62,7 @@ proof_peer *proof_peer_new(
     proof_peer *peer = calloc(1, sizeof *peer);
     if (peer == NULL) abort();
     peer->alert = -1;
+    peer->heard = -1;
     SSL_CTX *context = peer->context = SSL_CTX_new(TLS_method());
     SSL_CTX_set_min_proto_version(context, options->version);
     SSL_CTX_set_max_proto_version(context, options->version);
@@ -55,6 +86,16 @@ proof_peer *proof_peer_new(
     EVP_PKEY_free(key);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_info_callback(context, note);
+    SSL_CTX_set_msg_callback(context, count_ticket);
+    SSL_CTX_set_msg_callback_arg(context, peer);
+    if (options->ticket_request != NULL) {
+        if (options->ticket_request_length > sizeof peer->request) abort();
+        memcpy(peer->request, options->ticket_request, options->ticket_request_length);
+        peer->request_length = options->ticket_request_length;
+        SSL_CTX_add_custom_ext(
+            context, 58, SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS | SSL_EXT_TLS1_3_ONLY, ask, NULL, peer,
+            hear, peer);
+    }
     peer->ssl = SSL_new(context);
     SSL_set_app_data(peer->ssl, peer);
     if (options->fragment != 0) SSL_set_max_send_fragment(peer->ssl, (long)options->fragment);
@@ -127,4 +168,13 @@ void proof_peer_close(proof_peer *peer) {
 
 int proof_peer_alert(const proof_peer *peer) {
     return peer->alert;
+}
+
+int proof_peer_tickets(const proof_peer *peer) {
+    return peer->tickets;
+}
+
+int proof_peer_heard(const proof_peer *peer, uint8_t *first) {
+    *first = peer->first_heard;
+    return peer->heard;
 }

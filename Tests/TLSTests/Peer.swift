@@ -7,14 +7,19 @@ final class Peer {
 
     init(
         server: Bool, version: TLSVersion = .tls13, suite: String? = nil, groups: String? = nil, tickets: Int32 = -1,
-        fragment: Int = 0, padding: Int = 0, identity: Authority, root: Authority
+        fragment: Int = 0, padding: Int = 0, ticketRequest: [UInt8]? = nil, identity: Authority, root: Authority
     ) {
         raw = (suite ?? "").withCString { suiteName in
             (groups ?? "").withCString { groupNames in
                 var options = proof_peer_options(
                     server: server ? 1 : 0, version: Int32(version.rawValue), suite: suite == nil ? nil : suiteName,
-                    groups: groups == nil ? nil : groupNames, tickets: tickets, fragment: fragment, padding: padding)
-                return proof_peer_new(&options, identity.raw, root.raw)
+                    groups: groups == nil ? nil : groupNames, tickets: tickets, fragment: fragment, padding: padding,
+                    ticket_request: nil, ticket_request_length: 0)
+                return (ticketRequest ?? []).withUnsafeBufferPointer { request in
+                    if ticketRequest != nil { options.ticket_request = request.baseAddress }
+                    options.ticket_request_length = request.count
+                    return proof_peer_new(&options, identity.raw, root.raw)
+                }
             }
         }
     }
@@ -23,6 +28,16 @@ final class Peer {
 
     /// The alert it received last.
     var alert: Int32 { proof_peer_alert(raw) }
+
+    /// Tickets it received.
+    var tickets: Int32 { proof_peer_tickets(raw) }
+
+    /// What it heard in the extension of RFC 9149: how many bytes, and the first of them.
+    var heard: (count: Int32, first: UInt8) {
+        var first: UInt8 = 0
+        let count = proof_peer_heard(raw, &first)
+        return (count, first)
+    }
 
     /// Bytes it wants to send.
     func take() -> [UInt8] {

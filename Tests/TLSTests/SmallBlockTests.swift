@@ -18,7 +18,7 @@ import Testing
         mesh.engine.trim()
         let after = proof_heap_in_use()
         #expect(before == 0 || before - after > 4 << 10, "nothing was at hand")
-        #expect(before - after < 80 << 10, "more is kept than may be")
+        #expect(before - after < 160 << 10, "more is kept than may be")
         // It goes on without them.
         try connect()
     }

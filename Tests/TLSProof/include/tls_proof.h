@@ -44,6 +44,8 @@ typedef struct proof_peer_options {
     int tickets;                 /* server: how many, -1 default */
     size_t fragment;             /* SSL_set_max_send_fragment, 0 default */
     size_t padding;              /* SSL_set_block_padding, 0 none */
+    const uint8_t *ticket_request; /* what its extension 58 says (RFC 9149), copied; NULL: it has none */
+    size_t ticket_request_length;  /* at most 8 */
 } proof_peer_options;
 
 /* Verifies against root, shows identity. */
@@ -64,6 +66,10 @@ int proof_peer_renegotiate(proof_peer *peer);
 void proof_peer_close(proof_peer *peer);
 /* The alert it received last, -1 none. */
 int proof_peer_alert(const proof_peer *peer);
+/* NewSessionTicket messages that have come. */
+int proof_peer_tickets(const proof_peer *peer);
+/* What it heard in extension 58: how many bytes, the first of them in *first; -1 nothing. */
+int proof_peer_heard(const proof_peer *peer, uint8_t *first);
 
 /* --- records no honest peer would send ------------------------------------------------------------------------------ */
 
