@@ -80,6 +80,11 @@ extension DataLoop {
     }
 
     func goOnLingering(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
-        if connection.pointee.tunnel.front.discardInput(&resources) { end(slot, connection.pointee.lastEnding) }
+        // Our last words leave with the first read; what a fast client still sends takes its turn with the others' bytes.
+        switch connection.pointee.tunnel.front.discardInput(budget: share, &resources) {
+        case .ended: end(slot, connection.pointee.lastEnding)
+        case .waiting: break
+        case .moreWork: queue(slot, connection)
+        }
     }
 }

@@ -17,6 +17,8 @@ struct Shadow: ~Copyable {
     /// Nothing will follow what waits.
     var isLast = false
     var endWasSaid = false
+    /// Whether the loop's list of talkative shadows holds it.
+    var isQueued = false
     var timer = TimerID.none
 }
 
@@ -133,8 +135,28 @@ extension DataLoop {
         }
         if readiness.contains(.readable) {
             shadow.pointee.leg.isReadable = true
-            let hasEnded = shadow.pointee.leg.discardInput(&resources)
-            if hasEnded, shadow.pointee.endWasSaid { closeShadow(slot) }
+            if !shadow.pointee.isQueued { dropAnswers(slot, shadow) }
+        }
+    }
+
+    /// Reads and drops what a shadow answers, a turn's share at a time.
+    private func dropAnswers(_ slot: SlotID, _ shadow: UnsafeMutablePointer<Shadow>) {
+        switch shadow.pointee.leg.discardInput(budget: share, &resources) {
+        case .ended: if shadow.pointee.endWasSaid { closeShadow(slot) }
+        case .waiting: break
+        case .moreWork:
+            shadow.pointee.isQueued = true
+            talkativeShadows.append(slot)
+        }
+    }
+
+    /// Goes on with the shadows that had more to say than a turn's share.
+    func serveTalkativeShadows() {
+        for _ in 0..<talkativeShadows.count {
+            guard let slot = talkativeShadows.popFirst() else { return }
+            guard let shadow = shadows.pointer(slot) else { continue }
+            shadow.pointee.isQueued = false
+            dropAnswers(slot, shadow)
         }
     }
 

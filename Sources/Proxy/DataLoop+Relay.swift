@@ -23,6 +23,7 @@ extension DataLoop {
         case .relaying: relay(slot, connection)
         case .resetting, .stranded: break
         case .beginningAgain where side == .back: break
+        case .lingering where connection.pointee.isQueued: break
         case .lingering: goOnLingering(slot, connection)
         case .handshakingFront: handshakeFront(slot, connection)
         case .dialling where side == .back: dialEvent(slot, connection, readiness)
@@ -39,9 +40,15 @@ extension DataLoop {
 
     /// Moves bytes, and takes note of what that came to.
     func relay(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
-        guard connection.pointee.phase == .relaying else {
-            if connection.pointee.phase == .beginningAgain { dial(slot, connection) }
+        switch connection.pointee.phase {
+        case .relaying: break
+        case .beginningAgain:
+            dial(slot, connection)
             return
+        case .lingering:
+            goOnLingering(slot, connection)
+            return
+        default: return
         }
         let before = connection.pointee.tunnel.movementMark
         let progress: Tunnel.Progress

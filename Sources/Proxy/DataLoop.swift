@@ -66,6 +66,8 @@ final class DataLoop {
     var specials: [Special] = []
     var freeSpecials: [Int32] = []
     var shadows = Slab<Shadow>()
+    /// Those that answer more than a turn's share.
+    var talkativeShadows = ReadyList()
     /// Second attempts beside first ones.
     var hedges = Slab<Hedge>()
     var nextShadowWarning: Instant = 0
@@ -165,10 +167,11 @@ extension DataLoop: LoopHandler {
 
     func turnEnds() -> Bool {
         serveReadyList()
+        serveTalkativeShadows()
         serveAcceptQueue()
         returnUnusedPlaces()
         endIfDrained()
-        return !ready.isEmpty || (!acceptQueue.isEmpty && mayAccept)
+        return !ready.isEmpty || !talkativeShadows.isEmpty || (!acceptQueue.isEmpty && mayAccept)
     }
 
     private func serveReadyList() {

@@ -45,6 +45,8 @@ public struct Half: ~Copyable {
     var neverSplices = false
     /// A copy of what passes is left in the resources' tap.
     var isTapped = false
+    /// Whether bytes may go past us, inside the kernel.
+    var maySplice: Bool { !neverSplices && !isTapped }
     /// Whether TLS records of this direction are to be given to the kernel.
     var handOver = HandOver.undecided
     /// Rounds since the kernel was asked how many records it has sealed.
@@ -79,13 +81,11 @@ public struct Half: ~Copyable {
     /// A direction in which nothing has moved.
     public init() {}
 
-    /// Leaves a copy of what passes in `RelayResources.tapped` from now on, and never splices.
-    public mutating func beginTapping() {
-        isTapped = true
-        neverSplices = true
-    }
+    /// Leaves a copy of what passes in `RelayResources.tapped` from now on, and does not splice meanwhile. To be called before
+    /// the first byte.
+    public mutating func beginTapping() { isTapped = true }
 
-    /// Leaves no more copies in the tap.
+    /// Leaves no more copies in the tap; bulk may be spliced again.
     public mutating func stopTapping() { isTapped = false }
 
     /// Gives a pipe back; what was in it is lost.

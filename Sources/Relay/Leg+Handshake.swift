@@ -78,19 +78,38 @@ extension Leg {
         _ = send(answers.written, &resources, &io)
     }
 
+    /// Where dropping a peer's input came to.
+    public enum Discard: Sendable, Equatable {
+        /// The peer has ended, or broken.
+        case ended
+        /// The next edge will tell.
+        case waiting
+        /// The budget is used up, and there is more.
+        case moreWork
+    }
+
     /// Reads and drops what still comes, so that a close does not become a reset that overtakes our last words (RFC 9112,
-    /// section 9.6). True once the peer has ended.
-    public mutating func discardInput(_ resources: inout RelayResources) -> Bool {
+    /// section 9.6): at most `budget` bytes and one read more, since a peer may send as fast as they are dropped.
+    public mutating func discardInput(budget: Int, _ resources: inout RelayResources) -> Discard {
         var io = KernelIO()
+        return discardInput(budget: budget, &resources, &io)
+    }
+
+    /// The same over another kernel.
+    public mutating func discardInput<IO: StreamIO & ~Copyable>(
+        budget: Int, _ resources: inout RelayResources, _ io: inout IO
+    ) -> Discard {
         _ = flush(&resources, &io)
+        var left = budget
         while isReadable {
+            guard left > 0 else { return .moreWork }
             switch io.receive(descriptor, into: resources.scratch) {
-            case .bytes: continue
+            case .bytes(let count): left -= count
             case .wouldBlock: isReadable = false
-            case .ended, .failed: return true
+            case .ended, .failed: return .ended
             }
         }
-        return false
+        return .waiting
     }
 }
 

@@ -20,7 +20,7 @@ extension Tunnel {
             // Backpressure: what the sink would not take is not read, and the source's peer is slowed by its window.
             guard source.hasInput, sink.isWritable else { return false }
             guard left.bytes > 0 else { return true }
-            if resources.splicePolicy == .always, half.path == .copy, !half.neverSplices { enterSplice(&half) }
+            if resources.splicePolicy == .always, half.path == .copy, half.maySplice { enterSplice(&half) }
             if half.path == .tls {
                 crypt(&half, from: &source, to: &sink, &left, &resources, &io)
             } else if half.path == .copy || !splice(&half, from: &source, &left, &resources, &io) {
@@ -102,7 +102,7 @@ extension Tunnel {
         if count == RelayResources.scratchSize {
             half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
             let isBulk = half.fullReads >= RelayResources.fullReadsToSplice
-            if isBulk, resources.splicePolicy == .auto, !half.neverSplices { enterSplice(&half) }
+            if isBulk, resources.splicePolicy == .auto, half.maySplice { enterSplice(&half) }
         } else if count < scratch.count {
             // A read that only a grant kept short says nothing about the stream.
             half.fullReads = 0

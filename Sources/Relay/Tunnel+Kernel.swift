@@ -52,7 +52,7 @@ extension Tunnel {
         }
         half.handOver = .settled
         half.path = .copy
-        if !half.neverSplices { enterSplice(&half) }
+        if half.maySplice { enterSplice(&half) }
     }
 
     private static func fits(_ leg: borrowing Leg, _ isHere: Bool, _ direction: Session.Direction) -> Bool {

@@ -63,6 +63,7 @@ struct KeepingTests {
         var tapped: Int { resources.tapped.count }
         var lent: Int { resources.buffers.lentBytes }
         var saidForward: UInt64 { tunnel.forward.bytes }
+        var spliced: UInt64 { tunnel.forward.splicedBytes }
         var faults: [String] { kernel.faults }
 
         func finish() {
@@ -115,6 +116,27 @@ struct KeepingTests {
         world.send(world.client, 1000)
         #expect(world.move() == .waiting)
         #expect(world.kept == 0 && world.tapped == 0)
+        world.finish()
+    }
+
+    @Test("keep bulk from being spliced only while they are kept")
+    func bulk() {
+        let piece = 256 << 10
+        let world = World(says: 2 * piece)
+        world.send(world.client, 1000)
+        #expect(world.move() == .waiting)
+        #expect(world.keep() && world.kept == 1000)
+        world.targets[0].dies(.connectionReset, loses: true)
+        #expect(world.move() == .ended)
+        #expect(world.keep() && world.mayBeginAgain)
+        world.goOnWithTheSecond()
+        world.send(world.client, piece)
+        #expect(world.move(1) == .waiting)
+        #expect(world.targets[1].received == 1000 + piece && world.spliced == 0, "a copy is kept of each byte")
+        #expect(!world.keep())
+        world.send(world.client, piece)
+        #expect(world.move(1) == .waiting)
+        #expect(world.targets[1].received == 2 * piece && world.spliced > 0)
         world.finish()
     }
 
