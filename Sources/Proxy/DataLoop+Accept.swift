@@ -13,20 +13,25 @@ extension DataLoop {
         for _ in 0..<settings.acceptBudget {
             guard listener.pointee.isReadable else { return }
             guard takePlace() else { break }
-            if route.front != nil, let later = handshakeBudget.take(now: loop.now) {
+            if route.front != nil, let later = handshakeBudget.wait(now: loop.now) {
                 heldPlaces += 1
                 counters.count(.handshakesPaused)
                 backOff(id, listener, until: later)
                 return
             }
-            if let later = conditions[Int(route.id)]?.takeAccept(now: loop.now) {
+            let isPaced = conditions[Int(route.id)]?.pacesAccepts == true
+            if isPaced, let later = route.gate.waitToAccept(now: loop.now) {
                 heldPlaces += 1
                 counters.count(.acceptsPaced)
                 backOff(id, listener, until: later)
                 return
             }
             switch Socket.accept(from: listener.pointee.socket.raw) {
-            case .connection(let descriptor, let address): begin(descriptor, address, route)
+            case .connection(let descriptor, let address):
+                // Only now: a look that finds nobody costs those who come later nothing.
+                if route.front != nil { handshakeBudget.spend(now: loop.now) }
+                if isPaced { route.gate.noteAccept(now: loop.now) }
+                begin(descriptor, address, route)
             case .wouldBlock:
                 heldPlaces += 1
                 listener.pointee.isReadable = false

@@ -122,7 +122,7 @@ public final class DataPlane {
         }
         for address in addresses where !address.isUnix { ownPorts.insert(address.port) }
         let id = UInt16(served.count)
-        let gate = SharedGate(route.plan, now: Clock.monotonic)
+        let gate = SharedGate(route.plan, shaping: route.settings.shaping, now: Clock.monotonic)
         served.append((route, gate))
         for (worker, listeners) in zip(workers, bound) { worker.post(.add(id, route, gate, listeners)) }
         return (RouteID(number: id), addresses)
@@ -156,7 +156,7 @@ public final class DataPlane {
         let (before, gate) = served[Int(id.number)]
         guard !route.isServed(like: before) else { return }
         served[Int(id.number)].route = route
-        gate.change(to: route.plan, now: Clock.monotonic)
+        gate.change(to: route.plan, shaping: route.settings.shaping, now: Clock.monotonic)
         for worker in workers { worker.post(.change(id.number, route)) }
     }
 

@@ -11,13 +11,21 @@ struct HandshakeBudget {
         interval = perSecond > 0 ? 1_000_000_000 / UInt64(perSecond) : 0
     }
 
-    /// Takes a token. `nil` when one was there, else the time at which the next will be.
-    mutating func take(now: Instant) -> Instant? {
-        guard interval > 0 else { return nil }
+    /// `nil` when a token is there, else the time at which one will be.
+    func wait(now: Instant) -> Instant? {
+        let next = next(now)
+        return next > now ? next : nil
+    }
+
+    /// Takes a token that is there, for a handshake that begins.
+    mutating func spend(now: Instant) {
+        guard interval > 0 else { return }
+        spentUntil = next(now)
+    }
+
+    private func next(_ now: Instant) -> Instant {
+        guard interval > 0 else { return now }
         let oldest = now > .seconds(1) ? now - .seconds(1) : 0
-        let next = max(spentUntil, oldest) + interval
-        if next > now { return next }
-        spentUntil = next
-        return nil
+        return max(spentUntil, oldest) + interval
     }
 }

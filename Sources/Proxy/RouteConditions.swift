@@ -11,8 +11,8 @@ final class RouteConditions {
     let mirror: Mirror?
     /// What all of the route's connections go through.
     var meters = LoopShaper.Meters()
-    /// How fast connections are taken; `nil` for as fast as they come.
-    var accepts: TokenBucket?
+    /// Whether connections are taken no faster than the route's gate allows.
+    var pacesAccepts: Bool { shaping.connectionsPerSecond != nil }
 
     /// What it was made of.
     let wishes: Wishes
@@ -36,15 +36,6 @@ final class RouteConditions {
         shaping = settings.shaping.share(of: workers)
         faults = settings.faults.onClock(wall: Clock.realtime, clock: now)
         mirror = settings.mirror
-        if let rate = shaping.connectionsPerSecond {
-            accepts = TokenBucket(rate: rate, burst: shaping.connectionBurst ?? rate, now: now)
-        }
-    }
-
-    /// Takes a connection's token (`nil`), or says when there will be one.
-    func takeAccept(now: Instant) -> Instant? {
-        guard accepts?.take(exactly: 1, now: now) == false else { return nil }
-        return now + (accepts?.wait(for: 1, now: now) ?? 0)
     }
 }
 

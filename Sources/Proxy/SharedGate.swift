@@ -5,7 +5,7 @@ import Synchronization
 
 /// A route's circuit breaker, one for all loops of the process, so that a limit means what it says however the kernel
 /// spreads connections over them. Its lock is taken three times in a connection's life, never for its bytes, and only on
-/// routes that have limits.
+/// routes that have limits. Beside it, and of no concern to it, the rate at which clients are taken from the kernel's queue.
 final class SharedGate: Sendable {
     private struct State {
         var all: ConnectGate
@@ -15,13 +15,30 @@ final class SharedGate: Sendable {
     }
 
     private let state: Mutex<State>
+    /// How fast clients are taken from the kernel's queue; `nil` for as they come.
+    private let accepts: Mutex<TokenBucket?>
 
     /// Sources that are remembered although none of their connections live, for their rate's sake: a bound on memory.
     private static let quietSources = 4096
 
-    init(_ plan: RoutePlan, now: Instant) {
+    init(_ plan: RoutePlan, shaping: ShapingSettings = ShapingSettings(), now: Instant) {
         state = Mutex(
             State(all: ConnectGate(limits: plan.limits, now: now), sourceLimits: plan.sourceLimits))
+        accepts = Mutex(shaping.connectionBucket(now: now))
+    }
+
+    /// `nil` if a client may be taken from the kernel's queue, else when one may. Takes nothing: whether somebody waits there is
+    /// not known yet.
+    func waitToAccept(now: Instant) -> Instant? {
+        accepts.withLock { bucket in
+            guard bucket?.available(now: now) == 0 else { return nil }
+            return now + (bucket?.wait(for: 1, now: now) ?? 0)
+        }
+    }
+
+    /// A client was taken. Two loops that asked at the same time may have taken one too many: the next waits for it.
+    func noteAccept(now: Instant) {
+        accepts.withLock { $0?.spend(1, now: now) }
     }
 
     /// Lets a connection begin (`nil`) or says why not.
@@ -69,7 +86,8 @@ final class SharedGate: Sendable {
     }
 
     /// Other limits from now on; connections that are there stay.
-    func change(to plan: RoutePlan, now: Instant) {
+    func change(to plan: RoutePlan, shaping: ShapingSettings = ShapingSettings(), now: Instant) {
+        accepts.withLock { shaping.change(&$0, now: now) }
         state.withLock { state in
             if state.all.limits != plan.limits { state.all.change(plan.limits, now: now) }
             guard state.sourceLimits != plan.sourceLimits else { return }

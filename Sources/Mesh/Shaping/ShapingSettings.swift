@@ -64,7 +64,8 @@ public struct ShapingSettings: Sendable, Hashable {
     public var route = BandwidthLimits()
     /// Connections taken in a second; those beyond wait in the kernel's queue. `nil` for as many as come.
     public var connectionsPerSecond: UInt64?
-    /// Connections taken at once after a quiet time; `nil` for as many as in a second.
+    /// Connections taken at once after a quiet time; `nil` for a tenth of a second's, at least one: over 10 s that is one
+    /// percent, and a loop that wakes up so late still makes up for it.
     public var connectionBurst: UInt64?
 
     /// No limits.
@@ -73,15 +74,30 @@ public struct ShapingSettings: Sendable, Hashable {
     /// Whether bytes are limited anywhere.
     public var limitsBytes: Bool { !(tunnel.isEmpty && source.isEmpty && route.isEmpty) }
 
-    /// What one of `count` loops may use. A connection lives on one loop; what many share is divided evenly.
+    /// The rate at which connections are taken, `nil` for as they come; full at `now`.
+    public func connectionBucket(now: UInt64) -> TokenBucket? {
+        connectionsPerSecond.map { TokenBucket(rate: $0, burst: burst(of: $0), now: now) }
+    }
+
+    /// Gives a bucket that `connectionBucket` made the rate that is wanted now.
+    public func change(_ bucket: inout TokenBucket?, now: UInt64) {
+        if let rate = connectionsPerSecond, bucket != nil {
+            bucket?.change(rate: rate, burst: burst(of: rate), now: now)
+        } else {
+            bucket = connectionBucket(now: now)
+        }
+    }
+
+    private func burst(of rate: UInt64) -> UInt64 { connectionBurst ?? max(1, rate / 10) }
+
+    /// What one of `count` loops may use. A connection lives on one loop; the bandwidth that many share is divided evenly. How
+    /// fast connections come is counted for all loops together.
     public func share(of count: Int) -> ShapingSettings {
         guard count > 1 else { return self }
         var share = self
         let loops = UInt64(count)
         share.source = source.share(of: loops)
         share.route = route.share(of: loops)
-        share.connectionsPerSecond = connectionsPerSecond.map { max(1, $0 / loops) }
-        share.connectionBurst = connectionBurst.map { max(1, $0 / loops) }
         return share
     }
 }
