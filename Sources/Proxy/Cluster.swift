@@ -55,14 +55,16 @@ public struct Cluster: Sendable, Equatable {
 }
 
 extension OutlierPolicy {
-    /// For targets that a person named one by one: a target that refused is left alone for 100 ms, then twice as long each
-    /// time, 10 s at the most. Short enough that a restart is noticed, long enough that a dead target costs its clients
-    /// next to nothing; and any number may rest, since resting ones are tried when no other is left.
+    /// For targets that a person named one by one, whose health nobody else watches: a target that refused is left alone for
+    /// 100 ms, then twice as long each time, a second at the most, and asked before a client is sent to it again. So one
+    /// that is back has traffic within a second or so, as behind a load balancer that checks each second, however long it was
+    /// away; and any number may rest, since resting ones are tried when no other is left.
     public static let impatient = OutlierPolicy(
-        failures: 1, rest: 100_000_000, restLimit: 10_000_000_000, ejectedPercent: 100, forget: 1_000_000_000,
-        countsResets: false, silence: SilencePolicy())
+        failures: 1, rest: 100_000_000, restLimit: 1_000_000_000, ejectedPercent: 100, forget: 1_000_000_000,
+        countsResets: false, asksFirst: true, silence: SilencePolicy())
 
     /// For instances that an agent names, whose health it watches as well: five failures in a row, since one alone may be
-    /// chance, a second's rest that doubles up to 30 s, and never more than half of them.
-    public static let watchful = OutlierPolicy(restLimit: 30_000_000_000, silence: SilencePolicy())
+    /// chance, a second's rest that doubles up to 30 s and ends with a question of our own, and never more than half of them.
+    public static let watchful = OutlierPolicy(
+        restLimit: 30_000_000_000, asksFirst: true, silence: SilencePolicy())
 }

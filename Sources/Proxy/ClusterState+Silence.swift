@@ -3,10 +3,10 @@ import Mesh
 
 /// Targets that accept and say nothing.
 extension ClusterState {
-    /// What picks came across, in the course of that of the target in `slot`.
-    func takeNews(chosen slot: Int) -> InstancePicker.SilenceNews? {
+    /// What picks came across; in `slot` is the target that one under way has chosen, if any.
+    func takeNews(chosen slot: Int?) -> InstancePicker.SilenceNews? {
         guard picker.hasNews else { return nil }
-        return picker.takeNews(chosen: targets.states[slot].target.key)
+        return picker.takeNews(chosen: slot.map { targets.states[$0].target.key })
     }
 
     /// A client has spoken to the target in `slot`, which has not answered yet: for the first time, or again.
@@ -42,8 +42,12 @@ extension ClusterState {
         picker.renewInquiry(key, now: now)
     }
 
-    /// No empty connection to the target `key` could be made.
-    func dropInquiry(_ key: UInt64, now: Instant) {
-        _ = picker.endInquiry(key, isTold: false, now: now)
+    /// No empty connection to the target `key` could be made, which was to be its probe or was to break its silence.
+    func dropInquiry(_ key: UInt64, isProbe: Bool, now: Instant) {
+        if isProbe {
+            picker.giveProbeUp(key)
+        } else {
+            _ = picker.endInquiry(key, isTold: false, now: now)
+        }
     }
 }

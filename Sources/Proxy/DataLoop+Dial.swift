@@ -23,11 +23,12 @@ extension DataLoop {
         connection.pointee.phase = .dialling
         let hash = balanceHash(of: connection.pointee, route)
         while mayDial(connection, route) {
-            guard let (target, _) = route.choose(connection, hash: hash, now: loop.now, random: &random) else {
+            let choice = route.choose(connection, hash: hash, now: loop.now, random: &random)
+            takeNews(route, connection)
+            guard let (target, _) = choice else {
                 connection.pointee.gaveUp = .noneLeft
                 break
             }
-            takeSilenceNews(route, Int(connection.pointee.cluster), chosen: Int(connection.pointee.target))
             counters.count(.dials)
             if connection.pointee.tried.count > 1 { counters.count(.retries) }
             switch connection.pointee.pickedBy {
@@ -168,13 +169,15 @@ extension DataLoop {
 
     /// Notes that the present target could not be reached, and lets it go.
     func dialFailed(_ connection: UnsafeMutablePointer<Connection>, _ ending: Ending, _ reason: String) {
-        counters.count(.dialFailures)
+        if !connection.pointee.isInquiry { counters.count(.dialFailures) }
         connection.pointee.lastEnding = ending
         let route = route(of: connection)
         let (cluster, slot) = (route.clusters[Int(connection.pointee.cluster)], Int(connection.pointee.target))
         let target = cluster.targets.states[slot].target
         judge(connection, .failure)
-        if connection.pointee.isInquiry { cluster.dropInquiry(target.key, now: loop.now) }
+        if connection.pointee.isInquiry, !connection.pointee.isProbe {
+            cluster.dropInquiry(target.key, isProbe: false, now: loop.now)
+        }
         sayUnreachable(connection, target, reason)
         releaseTarget(&connection.pointee)
     }

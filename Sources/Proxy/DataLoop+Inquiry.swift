@@ -9,13 +9,24 @@ import Relay
 /// leaves it standing, and closes it as soon as it goes on: so its end also says, without a client having been tried with it,
 /// that the target is back.
 ///
+/// The same connection is the probe of a target whose rest is over (`OutlierPolicy.asksFirst`): there it is enough that the
+/// target can be reached and does not break it within a second.
+///
 /// It is no client: limits, shaping, mirrors, the access log and the counters of connections do not see it.
 extension DataLoop {
-    /// Acts on what picks came across.
-    func takeSilenceNews(_ route: RouteState, _ index: Int, chosen slot: Int) {
+    /// Acts on what picks came across while a target was looked for, in each cluster that was asked.
+    func takeNews(_ route: RouteState, _ connection: UnsafeMutablePointer<Connection>) {
+        for index in route.clusters.indices where route.clusters[index].picker.hasNews {
+            let isChosen = connection.pointee.target >= 0 && index == Int(connection.pointee.cluster)
+            takeNews(route, index, chosen: isChosen ? Int(connection.pointee.target) : nil)
+        }
+    }
+
+    private func takeNews(_ route: RouteState, _ index: Int, chosen slot: Int?) {
         let cluster = route.clusters[index]
         switch cluster.takeNews(chosen: slot) {
         case nil: return
+        case .rested(let key): inquire(route, index, key, isProbe: true)
         case .ask(let key, let other):
             inquire(route, index, key)
             if let other { inquire(route, index, other) }
@@ -31,17 +42,17 @@ extension DataLoop {
     }
 
     /// Makes an empty connection to the target `key`, if it is still there.
-    private func inquire(_ route: RouteState, _ index: Int, _ key: UInt64) {
+    private func inquire(_ route: RouteState, _ index: Int, _ key: UInt64, isProbe: Bool = false) {
         let cluster = route.clusters[index]
         guard !isDraining, takePlace() else {
-            cluster.dropInquiry(key, now: loop.now)
+            cluster.dropInquiry(key, isProbe: isProbe, now: loop.now)
             return
         }
         guard let ends = try? Socket.pair(), let name = SocketAddress(unixPath: "inquiry"),
             let target = cluster.beginInquiry(key)
         else {
             heldPlaces += 1
-            cluster.dropInquiry(key, now: loop.now)
+            cluster.dropInquiry(key, isProbe: isProbe, now: loop.now)
             return
         }
         // The client's end is closed at once: that is all it says.
@@ -51,6 +62,7 @@ extension DataLoop {
             tunnel: Tunnel(front: Leg(ends.0, isUnix: true)), route: route.id, acceptedAt: loop.now,
             lastActivity: loop.now, client: PeerAddress(name))
         connection.isInquiry = true
+        connection.isProbe = isProbe
         connection.cluster = UInt16(index)
         connection.target = Int32(target)
         connection.pickedBy = .inquiry
@@ -79,6 +91,10 @@ extension DataLoop {
         let slot = Int(connection.target)
         let key = route.clusters[index].targets.states[slot].target.key
         let isTold = Self.isTold(connection, ending)
+        if connection.isProbe {
+            leaveProbe(&connection, isTold ? .success : Self.outcome(connection, ending))
+            return
+        }
         if isTold, !connection.isJudged { report(route, index, slot, .success) }
         let goesOn = route.clusters[index].endInquiry(slot, isTold: isTold, now: loop.now)
         releaseTarget(&connection)
@@ -87,6 +103,17 @@ extension DataLoop {
             route.clusters[index].renewInquiry(key, now: loop.now)
             inquire(route, index, key)
         }
+    }
+
+    /// A probe of our own is over. Where it shows nothing, a client's connection is the next.
+    private func leaveProbe(_ connection: inout Connection, _ outcome: InstancePicker.Outcome?) {
+        let (route, index) = (routes[Int(connection.route)]!, Int(connection.cluster))
+        let slot = Int(connection.target)
+        let policy = route.clusters[index].picker.outlierPolicy
+        if !connection.isJudged, let outcome, outcome == .success || policy.countsResets {
+            report(route, index, slot, outcome)
+        }
+        releaseTarget(&connection)
     }
 
     /// Whether the end of an empty connection was the target's doing: it closed, or had something to say to nobody.
@@ -101,7 +128,7 @@ extension DataLoop {
     /// Whether it shows nothing that a connection is still there: it is empty, or its client waits for a target that says
     /// nothing.
     func isSilent(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
-        if connection.pointee.isInquiry { return true }
+        if connection.pointee.isInquiry { return !connection.pointee.isProbe }
         return connection.pointee.isWaiting && connection.pointee.target >= 0
             && route(of: connection).clusters[Int(connection.pointee.cluster)].isQuiet(
                 Int(connection.pointee.target), now: loop.now)

@@ -107,7 +107,7 @@ extension DataLoop {
     }
 
     /// What a tunnel's end says of its target; `nil` when it says nothing.
-    private static func outcome(_ connection: borrowing Connection, _ ending: Ending) -> InstancePicker.Outcome? {
+    static func outcome(_ connection: borrowing Connection, _ ending: Ending) -> InstancePicker.Outcome? {
         guard connection.phase == .relaying || connection.phase == .resetting else { return nil }
         switch ending {
         // That nobody has said a word to a client who spoke shows nothing.

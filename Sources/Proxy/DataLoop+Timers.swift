@@ -86,6 +86,10 @@ extension DataLoop {
                 !isSilent(connection)
             {
                 judge(connection, .success)
+                if connection.pointee.isInquiry {
+                    end(slot, .idle)
+                    return
+                }
             }
             if keepsHandshake(connection), ticketDeadline(of: connection) <= loop.now {
                 connection.pointee.tunnel.back.session?.forgetHandshake()

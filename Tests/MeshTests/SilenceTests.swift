@@ -109,6 +109,8 @@ private let millisecond: UInt64 = 1_000_000
                 ask(key)
                 if let other { ask(other) }
             case .ejected(let key, _): ejections.append((now, key))
+            case .rested(let key):
+                Issue.record("\(key) is asked at the end of a rest, though the policy has no such question")
             }
             let number = clients.count
             clients.append(Client(key: pick.key))

@@ -110,7 +110,8 @@ extension InstancePicker {
         latencies = LatencyBook(count: next.count, outlierPolicy.latency)
         silences = SilenceBook(count: next.count, outlierPolicy.silence)
         silences.adopt(old.silences)
-        (news, lookedAt) = (nil, 0)
+        lookedAt = 0
+        if let news, !silences.isOn || pool.place(of: news.key) == nil, !news.isRested(in: pool) { self.news = nil }
         isEligible = ContiguousArray(repeating: false, count: next.count)
         (eligibleCount, eligibleNear, eligibleWeight, eligibleNearWeight) = (0, 0, 0, 0)
         resetHeaps(&random)
@@ -146,9 +147,14 @@ extension InstancePicker {
         }
     }
 
-    /// Lets those be chosen whose rest is over.
+    /// Lets those be chosen whose rest is over, or asked, one at each pick.
     mutating func wake(now: UInt64) {
         guard now >= book.earliest else { return }
+        if outlierPolicy.asksFirst, pool.weighted > 1 {
+            guard news == nil, let place = book.wakeOne(now: now, policy: outlierPolicy) else { return }
+            news = .rested(pool.instances[place].key)
+            return
+        }
         var rested: ContiguousArray<Int> = []
         book.wake(now: now, policy: outlierPolicy) { rested.append($0) }
         for place in rested { settle(place) }

@@ -7,6 +7,20 @@ extension InstancePicker {
         case ask(UInt64, besides: UInt64?)
         /// The instance `key` rests; it left an empty connection standing for so many nanoseconds.
         case ejected(UInt64, silence: UInt64)
+        /// The rest of the instance `key` is over: an empty connection, its probe, is to find out whether it is back.
+        case rested(UInt64)
+
+        var key: UInt64 {
+            switch self {
+            case .ask(let key, _), .ejected(let key, _), .rested(let key): key
+            }
+        }
+
+        /// Whether it is about the end of a rest, of an instance of this pool.
+        func isRested(in pool: InstancePool) -> Bool {
+            guard case .rested(let key) = self else { return false }
+            return pool.place(of: key) != nil
+        }
     }
 
     /// Looks at one more instance at each pick, so that a pick costs the same however many there are.
@@ -38,12 +52,12 @@ extension InstancePicker {
     /// Whether picks came across something that nobody has taken yet.
     public var hasNews: Bool { news != nil }
 
-    /// What picks came across since this was last asked, in the course of the pick of `chosen`.
-    public mutating func takeNews(chosen: UInt64) -> SilenceNews? {
+    /// What picks came across since this was last asked; `chosen` is the instance that a pick under way has chosen, if any.
+    public mutating func takeNews(chosen: UInt64?) -> SilenceNews? {
         guard let found = news else { return nil }
         news = nil
-        guard case .ask(let key, _) = found, !silences.isTelling, key != chosen, let other = pool.place(of: chosen),
-            !silences.records[other].isAsked
+        guard case .ask(let key, _) = found, !silences.isTelling, let chosen, key != chosen,
+            let other = pool.place(of: chosen), !silences.records[other].isAsked
         else { return found }
         silences.noteAsked(other, now: pickedAt)
         return .ask(key, besides: chosen)
@@ -83,6 +97,13 @@ extension InstancePicker {
         let isMoot = !silences.records[place].isAsked
         silences.noteToldOrGone(place, isTold: isTold, now: now)
         return !isTold && !isMoot && book.standing(of: place) == .probation(isBusy: true)
+    }
+
+    /// The probe of the instance `key`, which `SilenceNews.rested` asked for, cannot be made: a client's connection has to be it.
+    public mutating func giveProbeUp(_ key: UInt64) {
+        guard let place = pool.place(of: key) else { return }
+        book.noteEnd(place)
+        settle(place)
     }
 
     /// The instance `key` is asked once more.

@@ -72,6 +72,23 @@ public struct OutlierBook: Sendable {
         }
     }
 
+    /// Ends the rest of one instance whose time has come, and notes that its probe begins; which one, if any.
+    mutating func wakeOne(now: UInt64, policy: OutlierPolicy) -> Int? {
+        guard now >= earliest else { return nil }
+        var woken: Int?
+        earliest = .max
+        for place in records.indices where records[place].state == .resting {
+            if woken == nil, records[place].time <= now {
+                records[place].state = .busy
+                records[place].count = policy.probes
+                woken = place
+            } else {
+                earliest = min(earliest, records[place].time)
+            }
+        }
+        return woken
+    }
+
     /// Notes that a connection to the instance begins; true if it is a probe.
     mutating func noteStart(_ place: Int) -> Bool {
         guard records[place].state == .probation else { return false }

@@ -10,6 +10,9 @@ public struct OutlierPolicy: Sendable, Hashable {
     public var ejectedPercent: Int
     /// Connections that must succeed one after the other before an instance is back.
     public var probes: UInt16
+    /// Whether the first of them is an empty connection of our own, so that no client has to find out that an instance is
+    /// still not there. An instance that is the only one is not asked: clients are tried with it anyway.
+    public var asksFirst: Bool
     /// Nanoseconds of good standing after which one earlier rest is forgotten.
     public var forget: UInt64
     /// If fewer than this many of a hundred instances may be chosen, resting ones are counted in; zero: never.
@@ -26,7 +29,7 @@ public struct OutlierPolicy: Sendable, Hashable {
     public init(
         failures: UInt16 = 5, rest: UInt64 = 1_000_000_000, restLimit: UInt64 = 300_000_000_000,
         ejectedPercent: Int = 50, probes: UInt16 = 1, forget: UInt64 = 30_000_000_000, panicPercent: Int = 0,
-        countsResets: Bool = true, latency: LatencyPolicy? = nil, silence: SilencePolicy? = nil
+        countsResets: Bool = true, asksFirst: Bool = false, latency: LatencyPolicy? = nil, silence: SilencePolicy? = nil
     ) {
         self.failures = failures
         self.rest = rest
@@ -36,6 +39,7 @@ public struct OutlierPolicy: Sendable, Hashable {
         self.forget = forget
         self.panicPercent = min(100, max(0, panicPercent))
         self.countsResets = countsResets
+        self.asksFirst = asksFirst
         self.latency = latency
         self.silence = silence
     }

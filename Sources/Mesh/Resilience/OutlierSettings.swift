@@ -79,7 +79,8 @@ public struct OutlierSettings: Sendable, Hashable {
             restLimit: restLimit ?? max(policy.restLimit, rest ?? 0),
             ejectedPercent: ejectedPercent ?? policy.ejectedPercent, probes: probes ?? policy.probes,
             forget: policy.forget, panicPercent: panicPercent ?? policy.panicPercent,
-            countsResets: policy.countsResets, latency: latency ?? policy.latency, silence: silence(policy.silence))
+            countsResets: policy.countsResets, asksFirst: policy.asksFirst, latency: latency ?? policy.latency,
+            silence: silence(policy.silence))
     }
 
     private func silence(_ policy: SilencePolicy?) -> SilencePolicy? {
