@@ -2,7 +2,9 @@
 
 The start is the kernel's (field 22 of /proc/PID/stat, in ticks of a hundredth of a second), the moment of listening the
 sidecar's own log. What a start takes on a machine that does other things besides says little, so the best of a few starts
-counts. A build for debugging is several times as large, and slower; it is not judged.
+counts. A build for debugging is several times as large, and slower; it is not judged. Nor is the most that a binary without
+Swift's runtime inside ever held: the runtime's libraries come to a megabyte and a half more, for the moment of the start.
+`script/build` makes one with the runtime inside, `script/test --full` has it judged ($WARREN_STANDALONE).
 """
 
 import datetime
@@ -39,7 +41,8 @@ def listening(agent, sidecar):
 
 
 def start(path, target):
-    """Milliseconds until it listened, and its resident memory in KiB when it had become calm."""
+    """Milliseconds until it listened, its resident memory in KiB when it had become calm and at most, and whether it holds Swift's
+    runtime."""
     local = free_port()
     files = {"caller.json": agents.service("caller", target, [("target", local)])}
     with agents.Agent(path, files, "-log-level", "info") as agent:
@@ -50,19 +53,21 @@ def start(path, target):
         taken = (listening(agent, "caller-proxy") - begun) * 1000
         # What its start took is let go of a second after it serves, and is not to come back by itself.
         until(lambda: age(pid) > 4, "the sidecar is calm", 10)
-        return taken, status(pid, "VmRSS"), status(pid, "VmHWM")
+        is_standalone = "libswiftCore" not in pathlib.Path(f"/proc/{pid}/maps").read_text()
+        return taken, status(pid, "VmRSS"), status(pid, "VmHWM"), is_standalone
 
 
 def run():
+    os.environ["WARREN"] = os.environ.get("WARREN_STANDALONE") or binary()
     if "/debug/" in os.path.realpath(binary()):
         skip("only a build for release is judged")
     best = None
     with Server(echo) as server:
         for number in range(TRIES):
             with folder() as path:
-                taken, resident, most = start(path, server.address[1])
+                taken, resident, most, is_standalone = start(path, server.address[1])
             print(f"listened after {taken:.0f} ms; {resident} KiB resident, {most} KiB at most")
-            assert resident <= most <= LIMIT_KIB, f"{resident} KiB resident, {most} KiB at most"
+            assert resident <= LIMIT_KIB and (most <= LIMIT_KIB or not is_standalone), f"{resident} KiB resident, {most} KiB at most"
             best = taken if best is None else min(best, taken)
             if best <= LIMIT_MS:
                 return
