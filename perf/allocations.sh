@@ -18,7 +18,7 @@ shift $((OPTIND - 1))
 compiler=$(command -v clang || command -v cc || command -v gcc || :)
 if [ -z "$compiler" ]; then
     say "allocations.sh: no C compiler: install clang or gcc"
-    exit 3
+    exit 77
 fi
 need python3 "it makes the load"
 "$compiler" -O2 -shared -fPIC -o "$PLACE/count.so" "$HERE/count.c" -ldl

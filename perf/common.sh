@@ -16,7 +16,7 @@ say() { printf '%s\n' "$*" >&2; }
 need() {
     if ! command -v "$1" >/dev/null 2>&1; then
         say "$(basename "$0"): $1 is missing: $2"
-        exit 3
+        exit 77
     fi
 }
 
@@ -55,7 +55,7 @@ PYTHON
 start_relay() {
     if [ ! -x "$WARREN" ]; then
         say "$(basename "$0"): no binary at $WARREN: swift build -c release --product warren, or set WARREN"
-        exit 3
+        exit 77
     fi
     target=$1
     shift
@@ -106,7 +106,7 @@ begin_row() {
     need python3 "it makes the load"
     if [ ! -x "$ROOT/Benchmarks/.build/release/warren-bench" ]; then
         say "$(basename "$0"): the load generator is not built: swift build --package-path Benchmarks -c release --product warren-bench"
-        exit 3
+        exit 77
     fi
     "$ROOT/script/bench" --hold "$1" --warren "${2:-$WARREN}" --seconds 2 --no-checks >"$PLACE/hold" 2>"$PLACE/hold.log" &
     HOLD=$!
@@ -116,7 +116,7 @@ begin_row() {
         tries=$((tries + 1))
         if ! kill -0 "$HOLD" 2>/dev/null || [ "$tries" -gt 900 ]; then
             say "$(basename "$0"): $(tail -1 "$PLACE/hold.log")"
-            exit 3
+            exit 77
         fi
         sleep 0.1
     done

@@ -31,7 +31,7 @@ count() {
     sleep 0.5
     if ! kill -0 "$tracer" 2>/dev/null; then
         say "syscalls.sh: strace cannot attach to $pid: $(cat "$PLACE/strace.log")"
-        exit 3
+        exit 77
     fi
     "$@"
     kill -INT "$tracer"

@@ -259,12 +259,13 @@ static int take_record(warren_tls_session *session, size_t length, uint8_t *out,
     direction->sequence++;
     session->input->base += RECORD_HEADER + length;
     session->input->count -= RECORD_HEADER + length;
+    /* With its type and padding, by which no record may grow past the limit: section 5.4. */
+    if (inner > RECORD_LARGEST_PLAIN + 1)
+        return fail(session, WARREN_TLS_BAD_RECORD, ALERT_RECORD_OVERFLOW, "a record holds more than 16 KiB");
     while (inner > 0 && out[inner - 1] == 0) inner--; /* padding */
     if (inner == 0)
         return fail(session, WARREN_TLS_UNEXPECTED, ALERT_UNEXPECTED_MESSAGE, "a record without a content type");
     uint8_t type = out[--inner];
-    if (inner > RECORD_LARGEST_PLAIN)
-        return fail(session, WARREN_TLS_BAD_RECORD, ALERT_RECORD_OVERFLOW, "a record holds more than 16 KiB");
     if (type == CONTENT_DATA && inner > 0 && records->message_left == 0 && records->message_count == 0) {
         records->empty_records = 0;
         *count = inner;

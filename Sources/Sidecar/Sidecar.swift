@@ -192,7 +192,10 @@ public final class Sidecar {
         case .report(_, let worker, let counters, _, let recordProtection, let tunnels):
             let numbers: [LogField] = counters.rows.map { .number($0.name, $0.value) }
             log.answer(
-                "counters", [.number("worker", worker)] + numbers + [.text("record_protection", recordProtection)])
+                "counters",
+                [.number("worker", worker)] + numbers + [
+                    .text("record_protection", recordProtection), .text("kernel_tls", KernelSupport.verdictInUse),
+                ])
             for line in ruleLines(counters) { log.answer("rule", line) }
             for tunnel in tunnels { log.answer("connection", [.number("worker", worker), .text("tunnel", tunnel)]) }
         case .emptied(let route, _): emptied(route)

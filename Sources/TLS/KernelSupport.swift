@@ -1,4 +1,5 @@
 import CWarren
+import Synchronization
 
 /// What the running kernel can do with TLS records. Tried out once in a process, on a loopback connection, against libcrypto, keys
 /// changed both ways; takes a few milliseconds and may make the kernel load its module.
@@ -14,8 +15,20 @@ public struct KernelSupport: Sendable {
         self.detail = detail
     }
 
+    /// Both as one phrase, for reports: "usable: ..." or "not usable: ...".
+    public var verdict: String { "\(isUsable ? "usable" : "not usable"): \(detail)" }
+
+    private static let isTriedOut = Atomic(false)
+
+    /// The verdict on this kernel for reports of a running process. Does not try it out only to be able to say so, since
+    /// that may load a module: "not tried out: ktls is off" where no tunnel asked for it yet.
+    public static var verdictInUse: String {
+        isTriedOut.load(ordering: .acquiring) ? here.verdict : "not tried out: ktls is off"
+    }
+
     /// Of this kernel. The first call tries it out.
     public static let here: KernelSupport = {
+        defer { isTriedOut.store(true, ordering: .releasing) }
         var detail = [CChar](repeating: 0, count: 200)
         let outcome = warren_tls_kernel_probe(&detail, detail.count)
         return KernelSupport(

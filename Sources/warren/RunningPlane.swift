@@ -117,6 +117,7 @@ final class RunningPlane {
                     .number("loop_registrations", loop.registrations), .number("loop_timers", loop.timers),
                     .number("loop_wakeups", loop.wakeups),
                     .number("heap_bytes", Memory.heapInUse), .text("record_protection", recordProtection),
+                    .text("kernel_tls", KernelSupport.verdictInUse),
                 ])
             for tunnel in tunnels { log.answer("connection", [.number("worker", worker), .text("tunnel", tunnel)]) }
         // No route is ever removed here, and files decide about every peer.

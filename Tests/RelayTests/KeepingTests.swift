@@ -15,11 +15,12 @@ struct KeepingTests {
         let client: SimulatedSocket
         let targets: [SimulatedSocket]
         var kernel: SimulatedKernel
-        var resources = RelayResources()
+        var resources: RelayResources
         var tunnel: Tunnel
         private var random = Random(seed: 1)
 
-        init(says count: Int) {
+        init(says count: Int, splice: SplicePolicy = .auto) {
+            resources = RelayResources(splice: splice)
             func socket(_ name: String, _ start: Int, _ total: Int, _ expected: Int) -> SimulatedSocket {
                 SimulatedSocket(
                     name: name, isUnix: false, cannotSplice: false, streamStart: start, total: total,
@@ -137,6 +138,22 @@ struct KeepingTests {
         world.send(world.client, piece)
         #expect(world.move(1) == .waiting)
         #expect(world.targets[1].received == 2 * piece && world.spliced > 0)
+        world.finish()
+    }
+
+    @Test("do not keep what follows the answer from being spliced", arguments: [SplicePolicy.auto, .always])
+    func answeredBulk(policy: SplicePolicy) {
+        let world = World(says: 2 << 20, splice: policy)
+        world.send(world.client, 2000)
+        #expect(world.move() == .waiting)
+        #expect(world.keep() && world.kept == 2000 && world.spliced == 0)
+        world.send(world.targets[0], 1)
+        #expect(world.move() == .waiting)
+        world.tunnel.forgetKept(&world.resources)
+        world.send(world.client, 800_000)
+        #expect(world.move() == .waiting)
+        // Under `auto` three full reads come first.
+        #expect(world.spliced >= 400_000 && world.targets[0].received == 802_000)
         world.finish()
     }
 

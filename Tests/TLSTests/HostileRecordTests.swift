@@ -105,11 +105,14 @@ import Testing
     @Test func records() throws {
         let bad = "unexpected_message"
         #expect(try fault(alert: bad) { seal($0, -1, [], padding: 20) } == .unexpectedMessage)
-        #expect(try fault(alert: nil) { seal($0, 23, [], padding: 16000) } == nil)
-        #expect(
-            try fault(alert: "record_overflow") { leg in
-                seal(leg, 23, [UInt8](repeating: 1, count: 16385))
-            } == .badRecord)
+        #expect(try fault(alert: nil) { seal($0, 23, [], padding: 16384) } == nil)
+        // RFC 8446, section 5.4: content, type and padding together are 2^14 + 1 bytes at the most.
+        for (content, padding) in [(16385, 0), (16384, 1), (1, 16384), (0, 16600)] {
+            #expect(
+                try fault(alert: "record_overflow") { leg in
+                    seal(leg, 23, [UInt8](repeating: 1, count: content), padding: padding)
+                } == .badRecord, "\(content) bytes and \(padding) of padding")
+        }
         for (header, alert, reason) in [
             ([UInt8](arrayLiteral: 23, 3, 3, 0x41, 0x01), "record_overflow", TLSFault.Reason.badRecord),
             ([23, 3, 3, 0, 16], "bad_record_mac", .badRecord), ([23, 3, 3, 0, 0], "bad_record_mac", .badRecord),

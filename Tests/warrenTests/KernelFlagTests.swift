@@ -32,4 +32,12 @@ struct KernelFlagTests {
                 == "-ktls auto has no effect here: it is old. Records are protected by this process")
         #expect(KernelFlag.complaint(KernelSupport(isUsable: true, detail: "fine")) == nil)
     }
+
+    @Test("a report says what came of trying it out, once it was")
+    func verdict() {
+        #expect(KernelSupport(isUsable: true, detail: "fine").verdict == "usable: fine")
+        #expect(KernelSupport(isUsable: false, detail: "it is old").verdict == "not usable: it is old")
+        let here = KernelSupport.here
+        #expect(KernelSupport.verdictInUse == here.verdict && !here.detail.isEmpty)
+    }
 }

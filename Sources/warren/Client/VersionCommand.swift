@@ -20,7 +20,7 @@ extension Command {
             complain("Record protection cannot be told: \(error)")
             return 1
         }
-        output("Kernel TLS \(KernelSupport.here.isUsable ? "usable" : "not usable"): \(KernelSupport.here.detail)")
+        output("Kernel TLS \(KernelSupport.here.verdict)")
         return 0
     }
 }

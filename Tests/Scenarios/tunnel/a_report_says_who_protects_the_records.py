@@ -1,7 +1,9 @@
-"""Counters tell how many handshakes went over to our own record layer, and a report names what does their AES-GCM; -accelerator
-off and WARREN_ACCELERATOR=off leave it to OpenSSL."""
+"""Counters tell how many handshakes went over to our own record layer, and a report names what does their AES-GCM, and what came
+of trying the kernel out; -accelerator off and WARREN_ACCELERATOR=off leave AES-GCM to OpenSSL."""
 
-from tunnel_support import Realm, Server, connect, echo, folder, read_exactly, scenario, settled, two_hops
+import subprocess
+
+from tunnel_support import Realm, Server, binary, connect, echo, folder, read_exactly, scenario, settled, two_hops
 
 
 def said(warren):
@@ -30,6 +32,13 @@ def run():
             assert "record_protection=libcrypto" in words, words
         for words in one(realm, target.flag, (), (), {"WARREN_ACCELERATOR": "off"})[2:]:
             assert "record_protection=libcrypto" in words, words
+            assert 'kernel_tls="not tried out: ktls is off"' in words, words
+        # Whatever this kernel can do, a tunnel that asked says the same as `warren version`.
+        version = subprocess.run([binary(), "version"], capture_output=True, text=True, timeout=30, check=True).stdout
+        verdict = version.splitlines()[-1].removeprefix("Kernel TLS ")
+        assert verdict.startswith(("usable: ", "not usable: ")), version
+        for words in one(realm, target.flag, ("-ktls", "auto"), ("-ktls", "auto"))[2:]:
+            assert f'kernel_tls="{verdict}"' in words, (verdict, words)
 
 
 if __name__ == "__main__":
