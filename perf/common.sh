@@ -108,6 +108,7 @@ begin_row() {
         say "$(basename "$0"): the load generator is not built: swift build --package-path Benchmarks -c release --product warren-bench"
         exit 77
     fi
+    : >"$PLACE/hold"
     "$ROOT/script/bench" --hold "$1" --warren "${2:-$WARREN}" --seconds 2 --no-checks >"$PLACE/hold" 2>"$PLACE/hold.log" &
     HOLD=$!
     remember "$HOLD"

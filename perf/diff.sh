@@ -41,7 +41,8 @@ binary_of() {
             say "diff.sh: $1 does not build: $(tail -5 "$kept/build.log")"
             exit 1
         }
-        cp "$kept/build/release/warren" "$kept/warren"
+        # Moved, so that who is interrupted here leaves no half of a program for the next time.
+        mv "$(readlink -f "$kept/build/release/warren")" "$kept/warren"
         rm -rf "$kept/source" "$kept/build"
     fi
     echo "$kept/warren"

@@ -21,19 +21,32 @@ shift $((OPTIND - 1))
 need strace "install strace"
 need python3 "it makes the load"
 
-# count PIDS COMMAND...: strace -c around a command; PIDS is one word, with spaces between several.
+# attached PID...: whether all of them are traced.
+attached() {
+    for each in "$@"; do
+        grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$each/status" 2>/dev/null || return 1
+    done
+}
+
+# count PIDS COMMAND...: strace -c around a command; PIDS is one word, with spaces between several. Sets begun and ended.
 count() {
     pid=$1
     shift
     strace -c -f -q -U calls,name $(for each in $pid; do printf -- '-p %s ' "$each"; done) -o "$PLACE/calls" 2>"$PLACE/strace.log" &
     tracer=$!
     remember "$tracer"
-    sleep 0.5
-    if ! kill -0 "$tracer" 2>/dev/null; then
-        say "syscalls.sh: strace cannot attach to $pid: $(cat "$PLACE/strace.log")"
-        exit 77
-    fi
+    tries=0
+    until attached $pid; do
+        tries=$((tries + 1))
+        if ! kill -0 "$tracer" 2>/dev/null || [ "$tries" -gt 200 ]; then
+            say "syscalls.sh: strace cannot attach to $pid: $(cat "$PLACE/strace.log")"
+            exit 77
+        fi
+        sleep 0.05
+    done
+    begun=$(date +%s.%N)
     "$@"
+    ended=$(date +%s.%N)
     kill -INT "$tracer"
     wait "$tracer" 2>/dev/null || :
 }
@@ -73,13 +86,11 @@ if [ $# -gt 0 ]; then
         date +%s.%N >"$PLACE/to"
         units_of_slice >"$PLACE/slice"
     }
-    begun=$(date +%s.%N)
     count "$PIDS" slice
-    ended=$(date +%s.%N)
     # Calls were counted from the attaching on, units in one slice: both for each second.
     read -r done_units unit <"$PLACE/slice"
     units=$(awk -v u="$done_units" -v a="$(cat "$PLACE/from")" -v b="$(cat "$PLACE/to")" -v c="$begun" -v d="$ended" \
-        'BEGIN { print u / (b - a) * (d - c - 0.5) }')
+        'BEGIN { print u / (b - a) * (d - c) }')
     table "$PLACE/calls" "$units" "$unit"
     exit 0
 fi

@@ -107,12 +107,14 @@ def interrupted(*_):
 
 
 def main():
-    # A terminal that goes away, and who asks for the end, are treated alike: stop everything, keep what there is.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+    # A terminal that goes away, and who asks for the end, are treated alike: stop everything, keep what there is. A shell starts
+    # what runs beside it deaf to SIGINT, and then a run could not be interrupted by it; what nohup(1) asks for is kept.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupted)
     try:
         return carry_out(arguments())
-    except (Setup, StartFailure, MicroFailure, LoadFailure, ValueError) as error:
+    except (Setup, StartFailure, MicroFailure, LoadFailure, ValueError, OSError) as error:
         print(f"script/bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -192,6 +194,9 @@ def measure(options, rows, peers, mode):
     except KeyboardInterrupt:
         print("script/bench: interrupted; everything that was started is stopped", file=sys.stderr)
         status = 130
+    except (Setup, StartFailure, LoadFailure, OSError) as error:
+        print(f"script/bench: {error}", file=sys.stderr)
+        status = 1
     if runner.results.path.exists():
         page = render.write(runner.results.path, options.readme)
         if options.smoke:
@@ -200,7 +205,15 @@ def measure(options, rows, peers, mode):
             print(page)
     if scratch:
         scratch.cleanup()
-    return status or generator_verdict(runner.results.data)
+    return status or generator_verdict(runner.results.data) or empty_verdict(runner.results.data)
+
+
+def empty_verdict(data):
+    """A run that came to its end without one figure says so to who only looks at the exit status."""
+    if not data["rows"] or any(row["samples"] for row in data["rows"]):
+        return 0
+    print("script/bench: nothing could be measured; the page says why", file=sys.stderr)
+    return 1
 
 
 def generator_verdict(data):

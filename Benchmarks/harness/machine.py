@@ -20,7 +20,11 @@ def descriptors():
 def facts(repository):
     """Machine, system and commit."""
     def git(*words):
-        done = subprocess.run(["git", "-C", str(repository), *words], capture_output=True, text=True)
+        try:
+            done = subprocess.run(["git", "-C", str(repository), *words], capture_output=True, text=True)
+        except OSError:
+            # Without git, or from an archive, the commit is unknown.
+            return ""
         return done.stdout.strip() if done.returncode == 0 else ""
 
     cpu = ""

@@ -82,8 +82,8 @@ class Warren(Candidate):
         return super().start(site, topology, variant)
 
     def start_one(self, site, role, listen, variant):
-        # Two descriptors a connection, and some beside for each worker.
-        room = min(100_000, (site.descriptors - 1024) // 2)
+        # Two descriptors a connection, and some beside for each worker; what a row at the lowest limit asks for in any case.
+        room = max(256, min(100_000, (site.descriptors - 1024) // 2))
         words = [self.path, *{"relay": ["relay"], "tunnel-up": ["tunnel", "client"],
                               "tunnel-pub": ["tunnel", "server"]}[role]]
         words += ["-listen", listen, "-max-connections", room, "-workers", variant.workers, "-log-level", "error",

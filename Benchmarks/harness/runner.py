@@ -3,9 +3,11 @@
 import contextlib
 import functools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -32,6 +34,20 @@ class Setup(Exception):
 
 class OutOfTime(Exception):
     """The run has used the minutes it was given."""
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Who asks for the end a second time, while everything is being stopped, waits for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Runner:
@@ -118,11 +134,12 @@ class Runner:
         except OutOfTime:
             self.say(f"the {self.minutes:g} minutes are over; what is left stays unmeasured")
             self.results.finish(f"ended after the {self.minutes:g} minutes it was given", False)
-        except KeyboardInterrupt:
-            self.results.finish("interrupted", False)
-            raise
         except BaseException as error:
-            self.results.finish(f"{type(error).__name__}: {error}", False)
+            # A run that did not begin leaves no file about itself.
+            if self.results.path.exists():
+                with contextlib.suppress(OSError):
+                    self.results.finish("interrupted" if isinstance(error, KeyboardInterrupt) else
+                                        f"{type(error).__name__}: {error}", False)
             raise
         finally:
             self.close()
@@ -130,8 +147,9 @@ class Runner:
 
     def close(self):
         """Stops all that was started; what it wrote goes with it."""
-        self.supervisor.stop_all()
-        self.directory.cleanup()
+        with undisturbed():
+            self.supervisor.stop_all()
+            self.directory.cleanup()
 
     def run_micro(self):
         """The modules in process, for the curves; allocations are judged by --micro, not here."""
@@ -334,8 +352,9 @@ class Runner:
             report("load", deployment.entry, *groups)
             while True:
                 done = self.bench.run(deployment, groups, warmup=0, patience=180)["groups"]
-                report("slice", "requests", sum(group.get("requests", 0) for group in done), "bytes",
-                       sum(group.get("bytes", 0) for group in done), "seconds", self.seconds)
+                # All of a slice, not its window alone: who counts calls beside it counts those before and after too.
+                report("slice", "requests", sum(group.get("total_requests", 0) for group in done), "bytes",
+                       sum(group.get("total_bytes", 0) for group in done), "seconds", self.seconds)
         finally:
             self.close()
 

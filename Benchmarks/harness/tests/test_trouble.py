@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,8 +26,10 @@ class Trouble(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
 
-    def start(self, first_port, *words, limit=None, **environment):
+    def start(self, first_port, *words, limit=None, deaf=(), **environment):
         def prepare():
+            for number in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN if number in deaf else signal.SIG_DFL)
             if limit:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         process = subprocess.Popen(
@@ -55,9 +58,12 @@ class Trouble(unittest.TestCase):
                     break
             self.assertTrue(any(is_listening(port) for port in range(first_port, first_port + 10)))
             run.send_signal(number)
+            # Who asks twice must not keep the first from stopping what runs.
+            run.send_signal(number)
             said = run.stderr.read()
             self.assertEqual(run.wait(DEADLINE), 130, said)
             self.assertIn("interrupted", said)
+            self.assertNotIn("Traceback", said)
             self.assertFalse(any(is_listening(port) for port in range(first_port, first_port + 10)))
             kept, page = self.results()
             self.assertEqual((kept["complete"], kept["ended_because"]), (False, "interrupted"))
@@ -65,6 +71,56 @@ class Trouble(unittest.TestCase):
             self.assertIn("**Partial: interrupted.**", page)
             for path in Path(self.folder.name).glob("*.json"):
                 path.unlink()
+
+    def test_a_run_beside_a_shell_can_be_interrupted_and_nohup_is_kept(self):
+        run = self.start(27800, "--only", "relay-bulk-1-to", "--peers", "none", "--seconds", "0.2", "--repetitions", "500",
+                         deaf=(signal.SIGINT, signal.SIGHUP))
+        samples = (line for line in run.stderr if "relay-bulk-1-to" in line and "warren" in line)
+        next(samples)
+        run.send_signal(signal.SIGHUP)
+        for _ in range(3):
+            next(samples)
+        run.send_signal(signal.SIGINT)
+        self.assertIn("interrupted", run.stderr.read())
+        self.assertEqual(run.wait(DEADLINE), 130)
+
+    def test_a_run_that_cannot_begin_leaves_no_file(self):
+        with tempfile.TemporaryDirectory() as empty:
+            for words, environment, sentence in (
+                    (("--seconds", "0.1"), {"PATH": empty}, "is openssl installed?"),
+                    (("--out", "/proc/none"), {}, "/proc/none")):
+                run = self.start(27900, "--only", "relay-bulk-1-to", "--peers", "none", *words, **environment)
+                said = run.stderr.read()
+                self.assertEqual(run.wait(DEADLINE), 1, said)
+                self.assertIn(sentence, said)
+                self.assertNotIn("Traceback", said)
+                self.assertEqual(list(Path(self.folder.name).iterdir()), [])
+                self.assertFalse(any(is_listening(port) for port in range(27900, 27910)))
+
+    def test_a_run_without_a_figure_is_told_by_its_status(self):
+        run = self.start(28000, "--only", "relay-bulk-1-to", "--peers", "none", limit=600)
+        self.assertEqual(run.wait(DEADLINE), 1, run.stderr.read())
+        kept, page = self.results()
+        self.assertIn("needs 1024 descriptors, a process may open 600", kept["rows"][0]["skipped"])
+        self.assertIn("relay-bulk-1-to skipped", page)
+
+    def test_the_least_limit_that_is_taken_is_enough_for_ours(self):
+        run = self.start(28100, "--only", "relay-request-64-c64,tunnel-request-64-c64", "--peers", "none", "--seconds", "0.1",
+                         "--repetitions", "1", limit=1024)
+        said = run.stderr.read()
+        self.assertEqual(run.wait(DEADLINE), 0, said)
+        for row in self.results()[0]["rows"]:
+            self.assertTrue(row["samples"]["warren"], said)
+
+    def test_ports_in_use_are_passed_over_and_left_alone(self):
+        with socket.create_server(("127.0.0.1", 28201)) as first, socket.create_server(("127.0.0.1", 28203)):
+            run = self.start(28200, "--only", "relay-bulk-1-to", "--peers", "none", "--seconds", "0.1", "--repetitions", "1")
+            said = run.stderr.read()
+            self.assertEqual(run.wait(DEADLINE), 0, said)
+            first.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                first.accept()
+        self.assertTrue(self.results()[0]["rows"][0]["samples"]["warren"])
 
     def test_too_few_descriptors_skip_the_row_and_say_what_to_do(self):
         run = self.start(27300, "--only", "relay-idle-1000,relay-bulk-1-to", "--peers", "none", "--seconds", "0.1",
