@@ -53,6 +53,8 @@ def provenance(data):
     lines = []
     if not data["complete"]:
         lines += [f"**Partial: {data['ended_because']}.** Rows without a figure were not reached.", ""]
+    if data.get("note"):
+        lines += [f"**{data['note']}**", ""]
     versions = ", ".join(f"{entry['name']} {entry['version']}".removesuffix(" unknown") for entry in data["candidates"]
                          if entry["status"] == "measured" and not is_reference(entry["name"])
                          and not entry["name"].endswith("-tuned")
