@@ -43,6 +43,8 @@ def run():
                     time.sleep(3)
                     # To a port that somebody else has: the sidecar stays where it is until it is sent elsewhere.
                     with socket.socket() as stranger:
+                        # Connections of the time when the sidecar was there may not be quite over.
+                        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                         stranger.bind(("127.0.0.1", second))
                         stranger.listen()
                         move(second, is_free=False)
