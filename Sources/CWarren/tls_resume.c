@@ -277,9 +277,13 @@ int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity) {
     return warren_tls_ticket_request_setup(ssl);
 }
 
-void warren_tls_resume_free(warren_tls_context *context) {
+void warren_tls_context_forget_sessions(warren_tls_context *context) {
     for (size_t i = 0; context->resumable != NULL && i < (size_t)context->resumable_sets * WARREN_WAYS; i++)
         drop(&context->resumable[i]);
+}
+
+void warren_tls_resume_free(warren_tls_context *context) {
+    warren_tls_context_forget_sessions(context);
     free(context->resumable);
     context->resumable = NULL;
     warren_tls_tickets_release(context->tickets);

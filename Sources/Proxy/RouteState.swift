@@ -62,6 +62,8 @@ final class RouteState {
         let mustJudge =
             admission.generation != route.admission.generation || enforcement != route.enforcement
             || revoked != route.revoked
+        // A session that is resumed shows the certificate it began with, which its target may have replaced.
+        if revoked != route.revoked { back?.forgetSessions() }
         name = route.name
         settings = route.settings
         admission = route.admission

@@ -62,6 +62,9 @@ public final class TLSContext {
         warren_tls_context_use_tickets(raw, keys?.raw)
     }
 
+    /// A client: what it could resume is gone, so that each server shows the certificate that it has now.
+    public func forgetSessions() { warren_tls_context_forget_sessions(raw) }
+
     /// Earliest end of validity in our own chain, seconds since 1970; nil without an identity.
     public var notAfter: Int64? {
         let end = warren_tls_context_not_after(raw)

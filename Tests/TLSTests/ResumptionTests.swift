@@ -130,6 +130,19 @@ import Testing
         mesh.engine.pretend(time: nil)
     }
 
+    @Test(arguments: policies) func aClientForgetsItsSessionsWhenTold(policy: TLSPolicy) throws {
+        let mesh = try Mesh()
+        let (client, server) = (try mesh.client(policy), try mesh.server(policy, tickets: try TicketKeys()))
+        for key in ["one", "two"] { #expect(try !connect(client, server, key: key).client.isResumed) }
+        for key in ["one", "two"] { #expect(try connect(client, server, key: key).client.isResumed) }
+        client.forgetSessions()
+        for key in ["one", "two"] { #expect(try !connect(client, server, key: key).client.isResumed) }
+        #expect(try connect(client, server, key: "one").client.isResumed)
+        // A server has none to forget.
+        server.forgetSessions()
+        #expect(try connect(client, server, key: "one").client.isResumed)
+    }
+
     @Test func theCacheIsBounded() throws {
         let mesh = try Mesh()
         let client = try mesh.client(TLSPolicy.with { $0.resumptionCapacity = 8 })

@@ -125,6 +125,8 @@ warren_tls_context *warren_tls_context_new(
     warren_tls_engine *engine, const warren_tls_config *config, warren_tls_fault *fault);
 void warren_tls_context_release(warren_tls_context *context);
 void warren_tls_context_use_tickets(warren_tls_context *context, warren_tls_tickets *tickets);
+/* A client: what it could resume is gone, and the next handshakes are full ones. */
+void warren_tls_context_forget_sessions(warren_tls_context *context);
 /* End of validity of our own chain, seconds since 1970; INT64_MAX without one. */
 int64_t warren_tls_context_not_after(const warren_tls_context *context);
 /* SHA-256 of roots, CRLs and rules of verification: equal for contexts that judge peers alike. */
