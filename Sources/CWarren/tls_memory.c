@@ -31,14 +31,13 @@ enum {
     LARGE_LEAST = 16 << 10,
     LARGE_MOST = 20 << 10,
     LARGE_SLACK = 512,
+    LARGE_ROOM = 4,
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
     MOST_KEPT = 0, /* the sanitizer sees only what goes back to it */
     LARGE_KEPT = 0,
-    LARGE_ROOM = 1,
 #else
     MOST_KEPT = 64 << 10,
-    LARGE_KEPT = 4,
-    LARGE_ROOM = LARGE_KEPT,
+    LARGE_KEPT = LARGE_ROOM,
 #endif
 };
 

@@ -2,8 +2,9 @@
  *
  * When that handshake verified the peer, and until when that verdict can hold, travels with the session (inside the
  * encrypted ticket on a server, beside the session on a client) and is carried over unchanged when a resumed
- * connection gets a new ticket; a ticket serves again where none comes. So a chain of resumptions ends resumption_seconds after the last full verification,
- * or when the first certificate on either chain ends, or when roots or CRLs change, whichever comes first. */
+ * connection gets a new ticket; a ticket serves again where none comes. So a chain of resumptions ends
+ * resumption_seconds after the last full verification, or when the first certificate on either chain ends, or when roots
+ * or CRLs change, whichever comes first. */
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
@@ -176,6 +177,24 @@ static struct resumable_entry *set_of(warren_tls_context *context, const uint8_t
     return context->resumable + (size_t)(number % context->resumable_sets) * WARREN_WAYS;
 }
 
+/* The one for `key`, if there is any. */
+static struct resumable_entry *find(warren_tls_context *context, const uint8_t key[32]) {
+    struct resumable_entry *set = set_of(context, key);
+    for (int i = 0; i < WARREN_WAYS; i++)
+        if (set[i].session != NULL && memcmp(set[i].key, key, 32) == 0) return &set[i];
+    return NULL;
+}
+
+/* The one for `key`, or the place of that which was not used for the longest. */
+static struct resumable_entry *place_of(warren_tls_context *context, const uint8_t key[32]) {
+    struct resumable_entry *found = find(context, key);
+    if (found != NULL) return found;
+    struct resumable_entry *set = set_of(context, key), *oldest = set;
+    for (int i = 1; i < WARREN_WAYS; i++)
+        if (set[i].used < oldest->used) oldest = &set[i];
+    return oldest;
+}
+
 static void drop(struct resumable_entry *entry) {
     SSL_SESSION_free(entry->session);
     memset(entry, 0, sizeof *entry);
@@ -188,19 +207,12 @@ static int keep(SSL *ssl, SSL_SESSION *state) {
     if (session->resumption_key == NULL || context->resumable == NULL) return 0;
     if (SSL_SESSION_is_resumable(state) != 1) return 0;
     if (end_of_resumption(session) <= warren_tls_now(context->engine)) return 0;
-    struct resumable_entry *set = set_of(context, session->resumption_key), *entry = set;
-    for (int i = 0; i < WARREN_WAYS; i++) {
-        if (set[i].session != NULL && memcmp(set[i].key, session->resumption_key, 32) == 0) {
-            entry = &set[i];
-            break;
-        }
-        if (set[i].used < entry->used) entry = &set[i];
-    }
     /* OpenSSL's clients spoil a TLS 1.3 session when it was used once, if it has an identifier; a ticket needs none. */
     if (SSL_version(ssl) == TLS1_3_VERSION) {
         static const unsigned char none[1];
         if (SSL_SESSION_set1_id(state, none, 0) != 1) return 0;
     }
+    struct resumable_entry *entry = place_of(context, session->resumption_key);
     drop(entry);
     memcpy(entry->key, session->resumption_key, 32);
     entry->session = state;
@@ -222,31 +234,26 @@ void warren_tls_resume_renew(warren_tls_session *session) {
 void warren_tls_resume_offer(warren_tls_session *session) {
     warren_tls_context *context = session->context;
     if (session->resumption_key == NULL || context->resumable == NULL) return;
-    struct resumable_entry *set = set_of(context, session->resumption_key);
-    for (int i = 0; i < WARREN_WAYS; i++) {
-        struct resumable_entry *entry = &set[i];
-        if (entry->session == NULL || memcmp(entry->key, session->resumption_key, 32) != 0) continue;
-        int64_t now = warren_tls_now(context->engine);
-        session->verified_at = entry->verified_at;
-        session->good_until = entry->good_until;
-        if (now < entry->verified_at || now >= end_of_resumption(session)) {
-            drop(entry);
-            session->verified_at = 0;
-            session->good_until = 0;
-            return;
-        }
-        /* If the server does not take it, the full handshake that follows overwrites both times. */
-        entry->used = ++context->engine->turn;
-        session->is_offered = SSL_set_session(session->ssl, entry->session) == 1;
+    struct resumable_entry *entry = find(context, session->resumption_key);
+    if (entry == NULL) return;
+    int64_t now = warren_tls_now(context->engine);
+    session->verified_at = entry->verified_at;
+    session->good_until = entry->good_until;
+    if (now < entry->verified_at || now >= end_of_resumption(session)) {
+        drop(entry);
+        session->verified_at = 0;
+        session->good_until = 0;
         return;
     }
+    /* If the server does not take it, the full handshake that follows overwrites both times. */
+    entry->used = ++context->engine->turn;
+    session->is_offered = SSL_set_session(session->ssl, entry->session) == 1;
 }
 
 void warren_tls_resume_forget(warren_tls_session *session) {
     if (!session->is_offered) return;
-    struct resumable_entry *set = set_of(session->context, session->resumption_key);
-    for (int i = 0; i < WARREN_WAYS; i++)
-        if (set[i].session != NULL && memcmp(set[i].key, session->resumption_key, 32) == 0) drop(&set[i]);
+    struct resumable_entry *entry = find(session->context, session->resumption_key);
+    if (entry != NULL) drop(entry);
 }
 
 int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity) {

@@ -3,6 +3,9 @@ import Glibc
 
 /// Socket calls by name. Every socket made here is nonblocking and close-on-exec.
 public enum Socket {
+    /// The permissions of a unix socket's path unless more is said: its owner and group may connect.
+    public static let sharedMode: UInt16 = 0o660
+
     /// How a listening socket is set up.
     public struct ListenOptions: Sendable {
         /// Whether other sockets may listen on the address too, one for each loop (SO_REUSEPORT, socket(7)).
@@ -34,7 +37,8 @@ public enum Socket {
 
         /// The given options; the defaults suit a server-first protocol on one loop.
         public init(
-            sharing: Sharing = .never, waitsForData: Bool = false, backlog: Int32 = 4096, mode: UInt16 = 0o660,
+            sharing: Sharing = .never, waitsForData: Bool = false, backlog: Int32 = 4096,
+            mode: UInt16 = Socket.sharedMode,
             liveness: Liveness = Liveness()
         ) {
             self.sharing = sharing

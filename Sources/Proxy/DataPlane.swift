@@ -97,7 +97,7 @@ public final class DataPlane {
     /// chose; `mode` says who may connect to unix sockets among them. Material that cannot be used must have been refused
     /// before (`TLSMaterial.check`).
     public func add(
-        _ route: Route, on addresses: [SocketAddress], mode: UInt16 = 0o660
+        _ route: Route, on addresses: [SocketAddress], mode: UInt16 = Socket.sharedMode
     ) throws(StartFailure) -> (RouteID, [SocketAddress]) {
         var bound: [[BoundListener]] = .init(repeating: [], count: workers.count)
         var addresses = addresses

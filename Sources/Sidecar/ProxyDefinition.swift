@@ -75,7 +75,7 @@ public struct Upstream: Sendable, Equatable {
     /// Where local callers connect.
     public var listen: EndpointName
     /// Who may connect there, if it is a unix socket: its owner and group unless more is said.
-    public var socketMode: UInt16 = 0o660
+    public var socketMode = Socket.sharedMode
     /// Timeouts.
     public var settings: RouteSettings
     /// Balancing, ejection, retries, limits.

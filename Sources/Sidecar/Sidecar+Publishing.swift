@@ -157,7 +157,7 @@ extension Sidecar {
     }
 
     /// Listens, or says why not and tries again.
-    private func open(_ route: Route, on name: EndpointName, mode: UInt16 = 0o660) -> RouteID? {
+    private func open(_ route: Route, on name: EndpointName, mode: UInt16 = Socket.sharedMode) -> RouteID? {
         guard let address = names.listeningAddress(of: name) else { return nil }
         do throws(DataPlane.StartFailure) {
             let (id, bound) = try plane.add(route, on: [address], mode: mode)

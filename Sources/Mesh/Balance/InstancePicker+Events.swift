@@ -111,7 +111,7 @@ extension InstancePicker {
         silences = SilenceBook(count: next.count, outlierPolicy.silence)
         silences.adopt(old.silences)
         lookedAt = 0
-        if let news, !silences.isOn || pool.place(of: news.key) == nil, !news.isRested(in: pool) { self.news = nil }
+        if let news, pool.place(of: news.key) == nil || !(silences.isOn || news.isRested) { self.news = nil }
         isEligible = ContiguousArray(repeating: false, count: next.count)
         (eligibleCount, eligibleNear, eligibleWeight, eligibleNearWeight) = (0, 0, 0, 0)
         resetHeaps(&random)
@@ -151,8 +151,11 @@ extension InstancePicker {
     mutating func wake(now: UInt64) {
         guard now >= book.earliest else { return }
         if outlierPolicy.asksFirst, pool.weighted > 1 {
-            guard news == nil, let place = book.wakeOne(now: now, policy: outlierPolicy) else { return }
-            news = .rested(pool.instances[place].key)
+            guard news == nil else { return }
+            var rested: Int?
+            book.wake(now: now, policy: outlierPolicy, atMost: 1) { rested = $0 }
+            guard let rested, book.noteStart(rested) else { return }
+            news = .rested(pool.instances[rested].key)
             return
         }
         var rested: ContiguousArray<Int> = []

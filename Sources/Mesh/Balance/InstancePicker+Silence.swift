@@ -16,10 +16,10 @@ extension InstancePicker {
             }
         }
 
-        /// Whether it is about the end of a rest, of an instance of this pool.
-        func isRested(in pool: InstancePool) -> Bool {
-            guard case .rested(let key) = self else { return false }
-            return pool.place(of: key) != nil
+        /// Whether it is about the end of a rest.
+        var isRested: Bool {
+            guard case .rested = self else { return false }
+            return true
         }
     }
 

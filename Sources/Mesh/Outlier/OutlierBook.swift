@@ -57,12 +57,14 @@ public struct OutlierBook: Sendable {
         }
     }
 
-    /// Ends the rests whose time has come, telling which.
-    mutating func wake(now: UInt64, policy: OutlierPolicy, _ body: (Int) -> Void) {
+    /// Ends the rests whose time has come, of so many at the most, telling which.
+    mutating func wake(now: UInt64, policy: OutlierPolicy, atMost limit: Int = .max, _ body: (Int) -> Void) {
         guard now >= earliest else { return }
         earliest = .max
+        var left = limit
         for place in records.indices where records[place].state == .resting {
-            if records[place].time <= now {
+            if left > 0, records[place].time <= now {
+                left -= 1
                 records[place].state = .probation
                 records[place].count = policy.probes
                 body(place)
@@ -70,23 +72,6 @@ public struct OutlierBook: Sendable {
                 earliest = min(earliest, records[place].time)
             }
         }
-    }
-
-    /// Ends the rest of one instance whose time has come, and notes that its probe begins; which one, if any.
-    mutating func wakeOne(now: UInt64, policy: OutlierPolicy) -> Int? {
-        guard now >= earliest else { return nil }
-        var woken: Int?
-        earliest = .max
-        for place in records.indices where records[place].state == .resting {
-            if woken == nil, records[place].time <= now {
-                records[place].state = .busy
-                records[place].count = policy.probes
-                woken = place
-            } else {
-                earliest = min(earliest, records[place].time)
-            }
-        }
-        return woken
     }
 
     /// Notes that a connection to the instance begins; true if it is a probe.
