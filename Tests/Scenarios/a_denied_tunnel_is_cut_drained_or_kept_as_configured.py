@@ -5,7 +5,7 @@ import re
 import time
 
 import agents
-from support import Server, binary, connect, echo, folder, free_port, until
+from support import Server, admitted, binary, echo, echoes, echoing, ends, folder, free_port, until
 
 QUIET = [binary(), "connect", "proxy", "-log-level", "error"]
 
@@ -41,7 +41,7 @@ def run():
                 intend("deny")
                 deeds(kept=1, drained=0, cut=0)
                 until(lambda: not admitted(local), "new ones are refused")
-                assert lives(live)
+                assert echoes(live)
                 # The same is not told twice.
                 agent.put("/v1/connect/intentions/exact?source=other&destination=target", {"Action": "deny"})
                 until(lambda: len(agent.get("/v1/connect/intentions")) == 2, "there is another rule")
@@ -50,7 +50,7 @@ def run():
                 begin = time.monotonic()
                 configure("drain", intention_drain_ms=1500)
                 deeds(kept=1, drained=1, cut=0)
-                assert lives(live)
+                assert echoes(live)
                 assert ends(live) and time.monotonic() - begin >= 1.4
 
             # A pardon within the grace.
@@ -61,7 +61,7 @@ def run():
                 intend("allow")
                 until(lambda: admitted(local), "new ones are admitted")
                 time.sleep(2)
-                assert lives(live), "a pardoned tunnel outlives the grace"
+                assert echoes(live), "a pardoned tunnel outlives the grace"
                 configure("keep")
                 intend("deny")
                 deeds(kept=2)
@@ -91,29 +91,6 @@ def tally(agent):
     return sums
 
 
-def admitted(local):
-    """Whether a new connection reaches the application."""
-    try:
-        with connect(("127.0.0.1", local)) as end:
-            return lives(end)
-    except OSError:
-        return False
-
-
 def tunnel(local):
     until(lambda: admitted(local), "the target is reached")
-    end = connect(("127.0.0.1", local))
-    assert lives(end)
-    return end
-
-
-def lives(end):
-    end.sendall(b"word")
-    return end.recv(4) == b"word"
-
-
-def ends(end):
-    try:
-        return end.recv(1) == b""
-    except ConnectionResetError:
-        return True
+    return echoing(local)

@@ -7,7 +7,8 @@ import select
 import time
 
 import agents
-from support import binary, connect, echo_process, folder, free_port, many_descriptors, read_exactly, skip, until
+from support import (
+    admitted, binary, echo_process, echoes, echoing, folder, free_port, many_descriptors, skip, until)
 
 DENIED, SPARED = 2000, 300
 TWO_LOOPS = [binary(), "connect", "proxy", "-workers", "2"]
@@ -24,9 +25,9 @@ def run():
                  "target.json": agents.service("target", port, command=TWO_LOOPS)}
         agent = stack.enter_context(agents.Agent(path, files))
         for local in (first, second):
-            until(lambda: lives(local), f"127.0.0.1:{local} reaches the target")
-        denied = [stack.enter_context(tunnel(first)) for _ in range(DENIED)]
-        spared = [stack.enter_context(tunnel(second)) for _ in range(SPARED)]
+            until(lambda: admitted(local), f"127.0.0.1:{local} reaches the target")
+        denied = [stack.enter_context(echoing(first)) for _ in range(DENIED)]
+        spared = [stack.enter_context(echoing(second)) for _ in range(SPARED)]
 
         poll = select.epoll()
         for end in denied + spared:
@@ -56,29 +57,15 @@ def run():
         assert not poll.poll(0.5), "only the denied caller's tunnels end"
         for end in spared:
             assert echoes(end)
-        assert not lives(first) and lives(second)
+        assert not admitted(first) and admitted(second)
 
-        rules = [line for line in agent.report("target-proxy") if ": rule: " in line]
-        cuts = [(line, int(re.search(r"\bcut=(\d+)", line).group(1))) for line in rules]
-        assert sum(count for _, count in cuts) == DENIED, rules
-        assert all("first" in line and "DENY" in line for line, count in cuts if count), rules
-
-
-def echoes(end):
-    end.sendall(b"word")
-    return read_exactly(end, 4) == b"word"
+        # Each of the two loops answers for itself, one before the other.
+        cuts = until(lambda: cuts_of_both(agent), "both loops have told their cuts")
+        assert sum(count for _, count in cuts) == DENIED, cuts
+        assert all("first" in line and "DENY" in line for line, _ in cuts), cuts
 
 
-def lives(local):
-    """Whether a new connection reaches the application."""
-    try:
-        with connect(("127.0.0.1", local)) as end:
-            return echoes(end)
-    except (OSError, AssertionError):
-        return False
-
-
-def tunnel(local):
-    end = connect(("127.0.0.1", local))
-    assert echoes(end)
-    return end
+def cuts_of_both(agent):
+    lines = [line for line in agent.report("target-proxy") if ": rule: " in line]
+    cuts = [(line, int(re.search(r"\bcut=(\d+)", line).group(1))) for line in lines]
+    return len(cuts) == 2 and cuts

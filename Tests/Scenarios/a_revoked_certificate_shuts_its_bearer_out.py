@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import agents
-from support import Server, binary, connect, echo, folder, free_port, until
+from support import Server, admitted, binary, echo, echoes, echoing, ends, folder, free_port, until
 
 
 def run():
@@ -23,12 +23,13 @@ def run():
             pids = agent.sidecar_pids()
 
             # A caller's: its tunnel is cut by the sidecar of whom it calls.
-            first, second = tunnel(one), tunnel(two)
+            first, second = echoing(one), echoing(two)
             bearer = serial(agent, "one")
             revoke(agent, bearer.replace(":", "").upper())
-            assert ends(first)
+            with first:
+                assert ends(first)
             until(lambda: not admitted(one), "it is not let in again")
-            assert lives(second) and admitted(two)
+            assert echoes(second) and admitted(two)
             said = until(lambda: [line for line in agent.report("target-proxy") if ": rule: " in line
                                   and f"certificate revoked: {bearer}" in line], "the counters name the certificate")[-1]
             assert re.search(r"\bcut=1\b", said) and re.search(r"\brefused=[1-9]", said), said
@@ -37,25 +38,26 @@ def run():
             # No serial number: refused with the place, and what was said before goes on.
             status, text, _ = agent.ask("PUT", "/v1/config", entry(bearer, "stolen"))
             assert status == 500 and "revoked_serials[1]" in text and "serial number" in text, (status, text)
-            assert not admitted(one) and lives(second)
+            assert not admitted(one) and echoes(second)
 
             # A new leaf has another number.
             renew(agent, 48)
             until(lambda: admitted(one), "the caller is back with a new leaf")
-            assert serial(agent, "one") != bearer and lives(second)
-            first = tunnel(one)
+            assert serial(agent, "one") != bearer and echoes(second)
+            first = echoing(one)
 
             # A target's: its callers leave it.
             shown = serial(agent, "target")
             revoke(agent, shown)
             # The old leaf still is what the second tunnel began with; the first saw the one that is revoked now.
-            assert ends(first)
+            with first:
+                assert ends(first)
             until(lambda: not admitted(one) and not admitted(two), "nobody calls it any more")
             assert any("live tunnel cut" in line and shown in line for line in agent.logs("one-proxy"))
-            assert lives(second)
+            assert echoes(second)
             renew(agent, 24)
             until(lambda: admitted(one) and admitted(two), "it is called again with a new leaf")
-            assert lives(second)
+            assert echoes(second)
             assert agent.sidecar_pids() == pids
             second.close()
 
@@ -86,31 +88,3 @@ def renew(agent, hours):
         capture_output=True, text=True, timeout=20)
     assert made.returncode == 0, made.stdout + made.stderr
     until(lambda: all(serial(agent, name) != old for name, old in before.items()), "each sidecar has another leaf")
-
-
-def admitted(local):
-    """Whether a new connection reaches the application."""
-    try:
-        with connect(("127.0.0.1", local)) as end:
-            return lives(end)
-    except OSError:
-        return False
-
-
-def tunnel(local):
-    end = connect(("127.0.0.1", local))
-    assert lives(end)
-    return end
-
-
-def lives(end):
-    end.sendall(b"word")
-    return end.recv(4) == b"word"
-
-
-def ends(end):
-    with end:
-        try:
-            return end.recv(1) == b""
-        except ConnectionResetError:
-            return True

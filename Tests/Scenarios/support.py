@@ -442,6 +442,36 @@ def echo_process():
         process.stdout.close()
 
 
+def echoes(end):
+    """Whether a connection to an echo carries a word there and back."""
+    end.sendall(b"word")
+    return end.recv(4) == b"word"
+
+
+def admitted(port):
+    """Whether a new connection to 127.0.0.1 reaches an echo."""
+    try:
+        with connect(("127.0.0.1", port)) as end:
+            return echoes(end)
+    except OSError:
+        return False
+
+
+def echoing(port):
+    """A connection to 127.0.0.1 that has carried a word to an echo and back."""
+    end = connect(("127.0.0.1", port))
+    assert echoes(end)
+    return end
+
+
+def ends(end):
+    """Whether a connection on which nothing is to come comes to its end, in order or not."""
+    try:
+        return end.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 def echo(end):
     """Sends back what comes, until the peer ends in order or not."""
     with end, contextlib.suppress(ConnectionError):
