@@ -117,7 +117,7 @@ begin_row() {
         tries=$((tries + 1))
         if ! kill -0 "$HOLD" 2>/dev/null || [ "$tries" -gt 900 ]; then
             say "$(basename "$0"): $(tail -1 "$PLACE/hold.log")"
-            exit 77
+            exit 1
         fi
         sleep 0.1
     done
