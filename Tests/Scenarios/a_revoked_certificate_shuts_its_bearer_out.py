@@ -4,10 +4,11 @@ list with a word that is no serial number is refused, and changes nothing."""
 
 import json
 import re
+import ssl
 import subprocess
 
 import agents
-from support import Server, admitted, binary, echo, echoes, echoing, ends, folder, free_port, until
+from support import Server, admitted, binary, connect, echo, echoes, echoing, ends, folder, free_port, until
 
 
 def run():
@@ -88,3 +89,13 @@ def renew(agent, hours):
         capture_output=True, text=True, timeout=20)
     assert made.returncode == 0, made.stdout + made.stderr
     until(lambda: all(serial(agent, name) != old for name, old in before.items()), "each sidecar has another leaf")
+    until(lambda: is_shown(agent, serial(agent, "target")), "whoever calls the target sees its new leaf")
+
+
+def is_shown(agent, number):
+    """Whether the target's sidecar answers a handshake with the certificate of this serial number."""
+    listening = [line for line in agent.logs("target-proxy") if "listening: route=public" in line]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with connect(("127.0.0.1", int(listening[-1].rsplit(":", 1)[1]))) as raw, context.wrap_socket(raw) as end:
+        return bytes.fromhex(number.replace(":", "")) in end.getpeercert(binary_form=True)
