@@ -200,7 +200,7 @@ class Consul(Candidate):
         return "put HashiCorp's consul 1.2 or 1.9 on PATH; Debian has no package of it"
 
     def version(self):
-        return first_line([self.binary(), "version"], r"Consul v(\d+\.\d+\.\d+)")
+        return first_line([self.binary(), "version"], r"Consul v?(\d+\.\d+\.\d+)")
 
     def is_managed(self):
         """Managed proxies were removed in 1.6."""
