@@ -90,7 +90,7 @@ def start(name, program, site, variant, *, managed, old, port=0):
     try:
         agent = site.supervisor.start(
             [program, "agent", "-dev", "-advertise", "127.0.0.1", "-bind", "127.0.0.1", "-log-level", "err", "-config-dir",
-             folder], f"{name}-agent")
+             folder], f"{name}-agent", cwd=folder)
         agent.counts_children = False
         started.append(agent)
         agent.wait_listening(found["ports"]["http"], DEADLINE)

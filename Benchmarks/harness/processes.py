@@ -1,5 +1,6 @@
 """Everything a run starts, so that everything is stopped: by pid, whatever happens to the run itself."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -30,6 +31,19 @@ def children(pid):
     return found
 
 
+def members(session):
+    """The pids of a session's processes, whoever their parent is by now (proc(5), field 6 of stat)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[3] == str(session) and fields[0] not in "ZX":
+            found.append(int(stat.parent.name))
+    return found
+
+
 def resident_bytes(pids):
     """Resident memory of processes, together."""
     total = 0
@@ -47,7 +61,7 @@ def resident_bytes(pids):
 class Process:
     """One started program, with its words kept for the case that it fails."""
 
-    def __init__(self, words, log, env=None):
+    def __init__(self, words, log, env=None, cwd=None):
         self.words = [str(word) for word in words]
         self.log = Path(log)
         #: Whether what it started works for it and is counted with it.
@@ -56,7 +70,7 @@ class Process:
             try:
                 self.popen = subprocess.Popen(
                     self.words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                    preexec_fn=die_with_parent, start_new_session=True, env=env)
+                    preexec_fn=die_with_parent, start_new_session=True, env=env, cwd=cwd)
             except OSError as error:
                 raise StartFailure(f"{self.words[0]}: {error.strerror}") from error
 
@@ -87,8 +101,8 @@ class Process:
         raise self.failure(f"does not listen on port {port} after {deadline:.0f} s")
 
     def stop(self, grace=5.0):
-        """Ends it and its workers: first asked, then told, each by pid."""
-        workers = children(self.pid) if self.popen.poll() is None else []
+        """Ends it and its workers: first asked, then told, each by pid. A worker may outlive its master, who was traced or
+        killed; the session tells whose it was."""
         if self.popen.poll() is None:
             self.popen.terminate()
             try:
@@ -96,12 +110,9 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
-        for pid in workers:
-            if os.path.exists(f"/proc/{pid}"):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        for pid in members(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 class Supervisor:
@@ -112,9 +123,9 @@ class Supervisor:
         self.running = []
         self.count = 0
 
-    def start(self, words, name, env=None):
+    def start(self, words, name, env=None, cwd=None):
         self.count += 1
-        process = Process(words, self.directory / f"{self.count}-{name}.log", env)
+        process = Process(words, self.directory / f"{self.count}-{name}.log", env, cwd)
         self.running.append(process)
         return process
 

@@ -453,6 +453,17 @@ class Processes(unittest.TestCase):
             holder.listen()
             self.assertNotEqual(Ports(first=taken).take(), taken)
 
+    def test_a_worker_that_outlives_its_master_is_stopped(self):
+        master = self.supervisor.start(["sh", "-c", "sleep 60 & echo $!"], "master")
+        master.popen.wait(10)
+        worker = int(master.log.read_text())
+        self.assertTrue(os.path.exists(f"/proc/{worker}"))
+        self.supervisor.stop(master)
+        deadline = time.monotonic() + 10
+        while os.path.exists(f"/proc/{worker}"):
+            self.assertLess(time.monotonic(), deadline, "the worker goes on")
+            time.sleep(0.02)
+
     def test_what_a_killed_harness_started_dies_with_it(self):
         code = ("import sys,time\nfrom harness.processes import Supervisor\n"
                 f"s=Supervisor({self.folder.name!r})\n"
