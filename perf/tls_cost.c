@@ -204,6 +204,7 @@ static void shared(void) {
 }
 
 int main(int count, char **arguments) {
+    warren_openssl_few_names();
     proof_request request = {.name = "Root", .starts = -60, .ends = 86400, .ca = 1};
     root = proof_issue(NULL, &request);
     request = (proof_request){.name = "web", .uri = "spiffe://x.consul/ns/default/dc/dc1/svc/web", .starts = -60, .ends = 3600};

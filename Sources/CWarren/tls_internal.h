@@ -83,7 +83,6 @@ struct record_state {
 /* What key derivation works with; one for each library context. */
 struct warren_kdf {
     EVP_MD *sha256, *sha384;
-    EVP_MD_CTX *scratch;
     warren_tls_session *session; /* whose handshake is going on; else NULL */
 };
 

@@ -1,17 +1,20 @@
 /* The key derivation of TLS 1.3 (RFC 8446 section 7.1) as libssl asks for it, without what the default provider does around
  * each: it fetches the digest by name, makes three contexts and throws them away, some twenty times in a handshake on each
- * side. The hashing is libcrypto's, over contexts that the library keeps.
+ * side. The hashing is libcrypto's, by the functions that its provider calls itself: each digest by way of EVP costs
+ * as much again as the block or two that is hashed (SHA256_Init(3); deprecated for programs that should take any provider's).
  *
  * Here is also where the record layer hears of the two secrets that protect data. The other door to them, OpenSSL's key log,
  * prints each secret of a handshake in hex, byte by byte, through sprintf.
  *
  * It stands in the place of the default provider's TLS13-KDF (tls_library.c). A wrong secret would not be a weak one: the other
  * end derives its own, and the handshake fails. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "record.h"
@@ -21,35 +24,50 @@ enum { LARGEST_HASH = 48, LARGEST_BLOCK = 128, MOST_LABEL = 64 };
 int warren_kdf_setup(struct warren_kdf *kdf, OSSL_LIB_CTX *library) {
     kdf->sha256 = EVP_MD_fetch(library, "SHA2-256", NULL);
     kdf->sha384 = EVP_MD_fetch(library, "SHA2-384", NULL);
-    kdf->scratch = EVP_MD_CTX_new();
-    return kdf->sha256 != NULL && kdf->sha384 != NULL && kdf->scratch != NULL ? 0 : -1;
+    return kdf->sha256 != NULL && kdf->sha384 != NULL ? 0 : -1;
 }
 
 void warren_kdf_free(struct warren_kdf *kdf) {
-    EVP_MD_CTX_free(kdf->scratch);
     EVP_MD_free(kdf->sha256);
     EVP_MD_free(kdf->sha384);
 }
 
-/* RFC 2104; EVP_MAC would fetch and allocate each time. Keys here are no longer than a block. */
+struct hash {
+    int is_wide; /* SHA-384 */
+    union {
+        SHA256_CTX narrow;
+        SHA512_CTX wide;
+    } state;
+};
+
+static int begin(struct hash *hash) {
+    return hash->is_wide ? SHA384_Init(&hash->state.wide) : SHA256_Init(&hash->state.narrow);
+}
+
+static int add(struct hash *hash, const void *bytes, size_t count) {
+    return hash->is_wide ? SHA384_Update(&hash->state.wide, bytes, count) : SHA256_Update(&hash->state.narrow, bytes, count);
+}
+
+static int finish(struct hash *hash, uint8_t *out) {
+    return hash->is_wide ? SHA384_Final(out, &hash->state.wide) : SHA256_Final(out, &hash->state.narrow);
+}
+
+/* RFC 2104. Keys here are no longer than a block. */
 static int hmac(
-    struct warren_kdf *kdf, const EVP_MD *hash, const uint8_t *key, size_t key_length, const uint8_t *text, size_t length,
-    uint8_t *out) {
+    const struct warren_kdf *kdf, const EVP_MD *digest, const uint8_t *key, size_t key_length, const uint8_t *text,
+    size_t length, uint8_t *out) {
     uint8_t pad[LARGEST_BLOCK];
-    EVP_MD_CTX *scratch = kdf->scratch;
-    size_t block = (size_t)EVP_MD_get_block_size(hash), size = (size_t)EVP_MD_get_size(hash);
-    if (block > sizeof pad || key_length > block) return -1;
+    struct hash hash = {.is_wide = digest == kdf->sha384};
+    size_t block = hash.is_wide ? SHA512_CBLOCK : SHA256_CBLOCK;
+    size_t size = hash.is_wide ? SHA384_DIGEST_LENGTH : SHA256_DIGEST_LENGTH;
+    if ((digest != kdf->sha256 && !hash.is_wide) || key_length > block) return -1;
     memset(pad, 0x36, block);
     for (size_t i = 0; i < key_length; i++) pad[i] ^= key[i];
-    int ok = EVP_DigestInit_ex2(scratch, hash, NULL) == 1 && EVP_DigestUpdate(scratch, pad, block) == 1
-        && EVP_DigestUpdate(scratch, text, length) == 1 && EVP_DigestFinal_ex(scratch, out, NULL) == 1;
+    int ok = begin(&hash) && add(&hash, pad, block) && add(&hash, text, length) && finish(&hash, out);
     for (size_t i = 0; i < block; i++) pad[i] ^= 0x36 ^ 0x5c;
-    ok = ok && EVP_DigestInit_ex2(scratch, hash, NULL) == 1 && EVP_DigestUpdate(scratch, pad, block) == 1
-        && EVP_DigestUpdate(scratch, out, size) == 1 && EVP_DigestFinal_ex(scratch, out, NULL) == 1;
+    ok = ok && begin(&hash) && add(&hash, pad, block) && add(&hash, out, size) && finish(&hash, out);
     OPENSSL_cleanse(pad, sizeof pad);
-    /* A digest that is done keeps its last state, and the outer one's is the secret that was asked for: begin another, or
-     * give the memory back, which wipes it. */
-    if (EVP_DigestInit_ex2(scratch, hash, NULL) != 1) EVP_MD_CTX_reset(scratch);
+    OPENSSL_cleanse(&hash, sizeof hash); /* its last state is the secret that was asked for */
     if (!ok) OPENSSL_cleanse(out, size);
     return ok ? 0 : -1;
 }
@@ -85,51 +103,83 @@ struct text {
     size_t length;
 };
 
-static struct text text_of(const OSSL_PARAM *params, const char *name) {
-    const OSSL_PARAM *param = OSSL_PARAM_locate_const(params, name);
-    struct text text = {NULL, 0};
-    if (param != NULL && param->data_type == OSSL_PARAM_OCTET_STRING) {
-        text.bytes = param->data;
-        text.length = param->data_size;
+/* What libssl gives with a call. */
+struct wishes {
+    int mode;
+    const char *digest;
+    size_t digest_length;
+    struct text key, salt, data, prefix, label;
+};
+
+static int is(const OSSL_PARAM *param, const char *name) {
+    return param->key[0] == name[0] && param->key[1] == name[1] && strcmp(param->key, name) == 0;
+}
+
+/* In one pass: libssl gives six at a time, and OSSL_PARAM_locate(3) would go over them for each. */
+static struct wishes wishes_of(const OSSL_PARAM *param) {
+    struct wishes wishes = {.mode = -1};
+    for (; param != NULL && param->key != NULL; param++) {
+        struct text *text = NULL;
+        if (is(param, OSSL_KDF_PARAM_MODE)) {
+            if (OSSL_PARAM_get_int(param, &wishes.mode) != 1) wishes.mode = -1;
+        } else if (is(param, OSSL_KDF_PARAM_DIGEST)) {
+            if (param->data_type != OSSL_PARAM_UTF8_STRING) continue;
+            wishes.digest = param->data;
+            wishes.digest_length = param->data_size;
+        } else if (is(param, OSSL_KDF_PARAM_KEY)) {
+            text = &wishes.key;
+        } else if (is(param, OSSL_KDF_PARAM_SALT)) {
+            text = &wishes.salt;
+        } else if (is(param, OSSL_KDF_PARAM_DATA)) {
+            text = &wishes.data;
+        } else if (is(param, OSSL_KDF_PARAM_PREFIX)) {
+            text = &wishes.prefix;
+        } else if (is(param, OSSL_KDF_PARAM_LABEL)) {
+            text = &wishes.label;
+        }
+        if (text != NULL && param->data_type == OSSL_PARAM_OCTET_STRING) *text = (struct text){param->data, param->data_size};
     }
-    return text;
+    return wishes;
 }
 
 /* libssl names the digest of its cipher suite: there are two. */
-static const EVP_MD *hash_of(const struct warren_kdf *kdf, const OSSL_PARAM *params) {
-    const OSSL_PARAM *param = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_DIGEST);
-    if (param == NULL || param->data_type != OSSL_PARAM_UTF8_STRING) return NULL;
-    if (EVP_MD_is_a(kdf->sha256, param->data)) return kdf->sha256;
-    return EVP_MD_is_a(kdf->sha384, param->data) ? kdf->sha384 : NULL;
+static const EVP_MD *hash_of(const struct warren_kdf *kdf, const struct wishes *wishes) {
+    static const char usual[] = "SHA2-256";
+    if (wishes->digest == NULL) return NULL;
+    /* EVP_MD_is_a(3) takes a lock and looks both names up; this is the name by which libssl knows it. */
+    if (wishes->digest_length == sizeof usual - 1 && memcmp(wishes->digest, usual, sizeof usual - 1) == 0) return kdf->sha256;
+    if (EVP_MD_is_a(kdf->sha256, wishes->digest)) return kdf->sha256;
+    return EVP_MD_is_a(kdf->sha384, wishes->digest) ? kdf->sha384 : NULL;
 }
 
 /* HKDF-Extract; before it, where there is an earlier secret, Derive-Secret of it over nothing. */
-static int extract(struct warren_kdf *kdf, const EVP_MD *hash, const OSSL_PARAM *params, uint8_t *out, size_t length) {
+static int extract(
+    struct warren_kdf *kdf, const EVP_MD *digest, const struct wishes *wishes, uint8_t *out, size_t length) {
     static const uint8_t zeros[LARGEST_HASH];
-    struct text earlier = text_of(params, OSSL_KDF_PARAM_SALT), input = text_of(params, OSSL_KDF_PARAM_KEY);
-    struct text prefix = text_of(params, OSSL_KDF_PARAM_PREFIX), label = text_of(params, OSSL_KDF_PARAM_LABEL);
+    struct text earlier = wishes->salt, input = wishes->key, prefix = wishes->prefix, label = wishes->label;
     uint8_t salt[EVP_MAX_MD_SIZE] = {0}, empty[EVP_MAX_MD_SIZE];
-    size_t size = (size_t)EVP_MD_get_size(hash);
+    struct hash nothing = {.is_wide = digest == kdf->sha384};
+    size_t size = (size_t)EVP_MD_get_size(digest);
     if (length != size || size > LARGEST_HASH) return 0;
     if (input.bytes == NULL) input = (struct text){zeros, size};
     int good = 1;
     if (earlier.bytes != NULL)
-        good = EVP_DigestInit_ex2(kdf->scratch, hash, NULL) == 1 && EVP_DigestFinal_ex(kdf->scratch, empty, NULL) == 1
+        good = begin(&nothing) && finish(&nothing, empty)
             && warren_kdf_expand(
-                   kdf, hash, earlier.bytes, earlier.length, prefix.bytes, prefix.length, label.bytes, label.length, empty,
+                   kdf, digest, earlier.bytes, earlier.length, prefix.bytes, prefix.length, label.bytes, label.length, empty,
                    size, salt, size)
                 == 0;
-    good = good && hmac(kdf, hash, salt, earlier.bytes != NULL ? size : 0, input.bytes, input.length, out) == 0;
+    good = good && hmac(kdf, digest, salt, earlier.bytes != NULL ? size : 0, input.bytes, input.length, out) == 0;
     OPENSSL_cleanse(salt, sizeof salt);
     return good;
 }
 
-static int expand(struct warren_kdf *kdf, const EVP_MD *hash, const OSSL_PARAM *params, uint8_t *out, size_t length) {
-    struct text secret = text_of(params, OSSL_KDF_PARAM_KEY), data = text_of(params, OSSL_KDF_PARAM_DATA);
-    struct text prefix = text_of(params, OSSL_KDF_PARAM_PREFIX), label = text_of(params, OSSL_KDF_PARAM_LABEL);
+static int expand(
+    struct warren_kdf *kdf, const EVP_MD *digest, const struct wishes *wishes, uint8_t *out, size_t length) {
+    struct text secret = wishes->key, data = wishes->data, prefix = wishes->prefix, label = wishes->label;
     if (secret.bytes == NULL
         || warren_kdf_expand(
-               kdf, hash, secret.bytes, secret.length, prefix.bytes, prefix.length, label.bytes, label.length, data.bytes,
+               kdf, digest, secret.bytes, secret.length, prefix.bytes, prefix.length, label.bytes, label.length, data.bytes,
                data.length, out, length)
             != 0)
         return 0;
@@ -140,13 +190,12 @@ static int expand(struct warren_kdf *kdf, const EVP_MD *hash, const OSSL_PARAM *
 /* OSSL_FUNC_kdf_derive(7). libssl gives all parameters with the call, so nothing is kept between two. */
 static int derive(void *context, unsigned char *out, size_t length, const OSSL_PARAM params[]) {
     struct warren_kdf *kdf = context;
-    int mode = -1;
-    const OSSL_PARAM *param = params != NULL ? OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_MODE) : NULL;
-    const EVP_MD *hash = param != NULL ? hash_of(kdf, params) : NULL;
-    if (hash == NULL || OSSL_PARAM_get_int(param, &mode) != 1) return 0;
-    switch (mode) {
-    case EVP_KDF_HKDF_MODE_EXTRACT_ONLY: return extract(kdf, hash, params, out, length);
-    case EVP_KDF_HKDF_MODE_EXPAND_ONLY: return expand(kdf, hash, params, out, length);
+    struct wishes wishes = wishes_of(params);
+    const EVP_MD *digest = hash_of(kdf, &wishes);
+    if (digest == NULL) return 0;
+    switch (wishes.mode) {
+    case EVP_KDF_HKDF_MODE_EXTRACT_ONLY: return extract(kdf, digest, &wishes, out, length);
+    case EVP_KDF_HKDF_MODE_EXPAND_ONLY: return expand(kdf, digest, &wishes, out, length);
     default: return 0;
     }
 }

@@ -7,10 +7,12 @@
  *
  * A handshake takes and gives back some hundreds of small blocks, many at a time. glibc keeps seven of a size at hand for a
  * thread, and for the others searches, splits and merges. So a thread keeps some more here: ordinary blocks of malloc's,
- * by size, last in first out, and 64 KiB of them at the most.
+ * by size, last in first out, and 256 KiB of them at the most: what a dozen handshakes under way give back. A request of a KiB
+ * or more that reached malloc would make it merge all it has at hand first (malloc_consolidate), so those are kept too.
  *
  * OpenSSL's two record buffers, 16 KiB and some bytes each, come and go with each flight of a handshake and, where records are
- * left to it, with each record, for idle tunnels shall hold none (SSL_MODE_RELEASE_BUFFERS). Four of those are kept as well. */
+ * left to it, with each record, for idle tunnels shall hold none (SSL_MODE_RELEASE_BUFFERS); one of 21 KiB for a handshake's
+ * messages comes and goes with it. Eight of those are kept as well. */
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -23,20 +25,20 @@ enum {
     /* malloc may hand out a little more than was asked for when what is left over would be no block of its own. */
     SLACK = 64,
     /* The usable sizes of glibc's blocks on 64-bit machines: 24, 40, 56 and so on. Others serve as well: a block stands in
-     * the class of which it has at least the size. */
+     * the class of which it has at least the size. Up to 8 KiB, the session object's size among them. */
     LEAST = 24,
     STEP = 16,
-    CLASSES = 64,
-    /* A record buffer's sizes lie in here, and differ by little. */
+    CLASSES = 512,
+    /* A record buffer's sizes lie in here, and those of the buffer for a handshake's messages; each differs by little. */
     LARGE_LEAST = 16 << 10,
-    LARGE_MOST = 20 << 10,
+    LARGE_MOST = 24 << 10,
     LARGE_SLACK = 512,
-    LARGE_ROOM = 4,
+    LARGE_ROOM = 8,
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
     MOST_KEPT = 0, /* the sanitizer sees only what goes back to it */
     LARGE_KEPT = 0,
 #else
-    MOST_KEPT = 64 << 10,
+    MOST_KEPT = 256 << 10,
     LARGE_KEPT = LARGE_ROOM,
 #endif
 };

@@ -107,6 +107,10 @@ void warren_tls_engine_trim(warren_tls_engine *engine);
 /* OpenSSL_version(3): the release of the library that runs, "OpenSSL 3.0.x ...". */
 const char *warren_openssl_version(void);
 
+/* Makes handshakes cheaper in a process that uses OpenSSL for nothing but this: it will not find legacy ciphers by their
+ * names (EVP_get_cipherbyname(3)), nor digests but MD5 and the SHA families. Of use only before anything else of OpenSSL's. */
+void warren_openssl_few_names(void);
+
 /* OPENSSL_cleanse(3): a wipe that no compiler removes. NULL is fine. */
 void warren_tls_wipe(void *bytes, size_t count);
 
