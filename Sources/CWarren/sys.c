@@ -139,6 +139,10 @@ ssize_t warren_send(int descriptor, const void *bytes, size_t count) {
     return RETRY(send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
+ssize_t warren_send_before_end(int descriptor, const void *bytes, size_t count) {
+    return RETRY(send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
+}
+
 ssize_t warren_splice(int from, int to, size_t count) {
     return RETRY(splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
 }

@@ -41,6 +41,13 @@ public enum Bytes {
         Moved(warren_send(descriptor, bytes.baseAddress, bytes.count))
     }
 
+    /// Writes the last bytes of a stream to a socket whose end, by shutdown(2) or close(2), is said at once behind them: TCP may
+    /// then put both into one segment (MSG_MORE in send(2)). Where no end follows they leave 200 ms later at the latest.
+    @inlinable
+    public static func sendLast(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Moved {
+        Moved(warren_send_before_end(descriptor, bytes.baseAddress, bytes.count))
+    }
+
     /// Moves bytes between a socket and a pipe without copying them through this process (splice(2)).
     @inlinable
     public static func splice(from: Int32, to: Int32, count: Int) -> Moved {

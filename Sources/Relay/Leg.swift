@@ -14,6 +14,8 @@ public struct Leg: ~Copyable {
     public var isWritable = false
     /// Whether the peer has announced its end (EPOLLRDHUP), so that a short read is followed by one that finds the end.
     public var peerEnded = false
+    /// Whether the connection was reported as broken (EPOLLERR): then no end is to be expected behind the last byte.
+    var sawError = false
     /// Whether urgent data has ever come: recv(2) then stops short at its place and splice(2) does not get past it.
     public var sawUrgent = false
     /// Whether a read shorter than asked has emptied the socket. True for TCP (epoll(7), questions and answers); a unix
@@ -77,7 +79,7 @@ public struct Leg: ~Copyable {
     mutating func flush<IO: StreamIO & ~Copyable>(_ resources: inout RelayResources, _ io: inout IO) -> Errno? {
         while unsent.count > 0, isWritable {
             let waiting = unsent.bytes
-            switch io.send(descriptor, waiting) {
+            switch io.send(descriptor, waiting, endFollows: false) {
             case .bytes(let count):
                 unsent.consume(count, &resources.buffers)
                 if count < waiting.count { isWritable = false }
@@ -91,14 +93,22 @@ public struct Leg: ~Copyable {
         return nil
     }
 
-    /// Sends `bytes` behind what waits already; what the socket does not take waits in a borrowed block.
+    /// Whether the read that brought `count` bytes where `room` were asked for is followed by one that finds the end: so what was
+    /// read may leave together with the word of it, in one segment instead of two.
+    func endFollows(_ count: Int, of room: Int) -> Bool {
+        peerEnded && !sawError && !sawUrgent && count < room && shortReadDrains && !kernel.contains(.opens)
+    }
+
+    /// Sends `bytes` behind what waits already; what the socket does not take waits in a borrowed block. `endFollows` says that
+    /// the caller says the end next, by shutdown(2) or close(2), unless something breaks.
     mutating func send<IO: StreamIO & ~Copyable>(
-        _ bytes: UnsafeRawBufferPointer, _ resources: inout RelayResources, _ io: inout IO
+        _ bytes: UnsafeRawBufferPointer, endFollows: Bool = false, _ resources: inout RelayResources, _ io: inout IO
     ) -> Errno? {
         guard bytes.count > 0 else { return nil }
         var taken = 0
         if unsent.count == 0, isWritable {
-            switch io.send(descriptor, bytes) {
+            // The kernel's open records do not leave with shutdown(2).
+            switch io.send(descriptor, bytes, endFollows: endFollows && !kernel.contains(.seals)) {
             case .bytes(let count): taken = count
             case .wouldBlock, .ended: break
             case .failed(let error): return error

@@ -5,8 +5,8 @@ import TLS
 public protocol StreamIO: ~Copyable {
     /// recv(2).
     mutating func receive(_ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer) -> Moved
-    /// send(2).
-    mutating func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Moved
+    /// send(2); with `endFollows` the stream's end is said at once behind the bytes, and they may wait for that.
+    mutating func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, endFollows: Bool) -> Moved
     /// splice(2) between a socket and a pipe.
     mutating func splice(from: Int32, to: Int32, count: Int) -> Moved
     /// shutdown(2), SHUT_WR.
@@ -62,8 +62,8 @@ public struct KernelIO: StreamIO {
 
     /// send(2).
     @inlinable
-    public mutating func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Moved {
-        Bytes.send(descriptor, bytes)
+    public mutating func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, endFollows: Bool) -> Moved {
+        endFollows ? Bytes.sendLast(descriptor, bytes) : Bytes.send(descriptor, bytes)
     }
 
     /// splice(2).

@@ -109,7 +109,9 @@ extension Tunnel {
         }
         half.bytes += UInt64(count)
         if half.isTapped { resources.tap(scratch, count) }
-        if let error = sink.send(UnsafeRawBufferPointer(rebasing: scratch[..<count]), &resources, &io) {
+        let bytes = UnsafeRawBufferPointer(rebasing: scratch[..<count])
+        let endFollows = left.bytes > 0 && source.endFollows(count, of: scratch.count)
+        if let error = sink.send(bytes, endFollows: endFollows, &resources, &io) {
             sinkFailed(&half, &sink, .socket(error), &resources)
         }
     }

@@ -14,11 +14,14 @@ extension Tunnel {
         }
         if source.isOpenedHere {
             openBatch(&half, from: &source, to: &sink, &left, &resources, &io)
-        } else if let count = receive(&half, from: &source, into: left.room(in: resources.plain), &resources, &io) {
-            left.spend(count)
-            noteBulk(&half, read: count, left, resources)
-            deliver(resources.plain, count, &half, to: &sink, &resources, &io)
+            return
         }
+        let room = left.room(in: resources.plain)
+        guard let count = receive(&half, from: &source, into: room, &resources, &io) else { return }
+        left.spend(count)
+        noteBulk(&half, read: count, left, resources)
+        let endFollows = left.bytes > 0 && source.endFollows(count, of: room.count)
+        deliver(resources.plain, count, endFollows, &half, to: &sink, &resources, &io)
     }
 
     /// Reads ciphertext behind what was carried over, opens all of it, and delivers the plain bytes.
@@ -35,7 +38,7 @@ extension Tunnel {
             source.carry.clear(&resources.buffers)
         }
         var count = carried
-        var transportEnded = false
+        var (transportEnded, endFollows) = (false, false)
         // The kernel cannot be given the beginning of a record back: when it is to have the next one, reading stops at a boundary.
         if source.isReadable, carried < RelayResources.batchSize, untilBoundary > 0 {
             let most = min(left.room(upTo: RelayResources.batchSize), untilBoundary)
@@ -45,6 +48,7 @@ extension Tunnel {
                 count += arrived
                 left.spend(arrived)
                 noteBulk(&half, read: arrived, left, resources)
+                endFollows = left.bytes > 0 && source.endFollows(arrived, of: room.count)
                 if arrived < room.count, source.shortReadDrains, !source.peerEnded, !source.sawUrgent {
                     source.isReadable = false
                 }
@@ -60,7 +64,7 @@ extension Tunnel {
         }
         var window = CipherWindow(UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
         source.mayOpen = false
-        open(&window, &half, from: &source, to: &sink, &resources, &io)
+        open(&window, endFollows, &half, from: &source, to: &sink, &resources, &io)
         if window.count > 0, !half.sourceEnded, !half.isFinished {
             source.carry.append(UnsafeRawBufferPointer(window.rest), &resources.buffers)
         }
@@ -72,7 +76,8 @@ extension Tunnel {
     }
 
     private static func open<IO: StreamIO & ~Copyable>(
-        _ window: inout CipherWindow, _ half: inout Half, from source: inout Leg, to sink: inout Leg,
+        _ window: inout CipherWindow, _ endFollows: Bool, _ half: inout Half, from source: inout Leg,
+        to sink: inout Leg,
         _ resources: inout RelayResources, _ io: inout IO
     ) {
         while true {
@@ -94,7 +99,7 @@ extension Tunnel {
             }
             let cause = source.payInKernel(&io)
             if case .socket(let error) = cause { sourceBroke(&half, &source, error) }
-            deliver(resources.plain, opened.count, &half, to: &sink, &resources, &io)
+            deliver(resources.plain, opened.count, endFollows, &half, to: &sink, &resources, &io)
             if half.isFinished { return }
             if case .tls(let reason) = cause {
                 sourceFailed(&half, .tls(reason))
@@ -125,25 +130,27 @@ extension Tunnel {
 
     /// Hands plain bytes to the sink, sealed where it is a TLS leg.
     private static func deliver<IO: StreamIO & ~Copyable>(
-        _ memory: UnsafeMutableRawBufferPointer, _ count: Int, _ half: inout Half, to sink: inout Leg,
-        _ resources: inout RelayResources, _ io: inout IO
+        _ memory: UnsafeMutableRawBufferPointer, _ count: Int, _ endFollows: Bool, _ half: inout Half,
+        to sink: inout Leg, _ resources: inout RelayResources, _ io: inout IO
     ) {
         guard count > 0 else { return }
         half.bytes += UInt64(count)
         if half.isTapped { resources.tap(memory, count) }
         send(
-            UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count]), half: &half, to: &sink,
-            &resources, &io)
+            UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count]), endFollows, half: &half,
+            to: &sink, &resources, &io)
     }
 
     /// Sends plain bytes of a half, which are counted already, sealed where the sink is a TLS leg.
     static func send<IO: StreamIO & ~Copyable>(
-        _ bytes: UnsafeRawBufferPointer, half: inout Half, to sink: inout Leg, _ resources: inout RelayResources,
-        _ io: inout IO
+        _ bytes: UnsafeRawBufferPointer, _ endFollows: Bool = false, half: inout Half, to sink: inout Leg,
+        _ resources: inout RelayResources, _ io: inout IO
     ) {
         var plain = bytes
         guard sink.isSealedHere else {
-            if let error = sink.send(plain, &resources, &io) { sinkFailed(&half, &sink, .socket(error), &resources) }
+            if let error = sink.send(plain, endFollows: endFollows, &resources, &io) {
+                sinkFailed(&half, &sink, .socket(error), &resources)
+            }
             return
         }
         while plain.count > 0 {
@@ -155,7 +162,7 @@ extension Tunnel {
                 sinkFailed(&half, &sink, .tls(error.reason), &resources)
                 return
             }
-            if let error = sink.send(sealed.written, &resources, &io) {
+            if let error = sink.send(sealed.written, endFollows: endFollows, &resources, &io) {
                 sinkFailed(&half, &sink, .socket(error), &resources)
                 return
             }
@@ -171,7 +178,7 @@ extension Tunnel {
         var sealed = CipherSink(resources.leaving)
         // The sink has all the room in the world: a false would be a session that has ended already.
         _ = try? sink.session!.closeNotify(output: &sealed)
-        if let error = sink.send(sealed.written, &resources, &io) {
+        if let error = sink.send(sealed.written, endFollows: true, &resources, &io) {
             half.failure = .init(atSource: false, cause: .socket(error))
             sink.isBroken = true
         } else if let cause = sink.payInKernel(&io) {

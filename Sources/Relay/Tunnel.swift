@@ -199,5 +199,6 @@ public struct Tunnel: ~Copyable {
         if !readiness.isDisjoint(with: [.writable, .error, .hangup]) { leg.isWritable = true }
         if !readiness.isDisjoint(with: [.peerEnded, .hangup, .error]) { leg.peerEnded = true }
         if readiness.contains(.urgent) { leg.sawUrgent = true }
+        if readiness.contains(.error) { leg.sawError = true }
     }
 }

@@ -50,12 +50,14 @@ struct SimulatedKernel: StreamIO, ~Copyable {
         return result
     }
 
-    mutating func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Moved {
+    mutating func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, endFollows: Bool) -> Moved {
         guard let socket = socket(descriptor) else { return wrong("send to \(descriptor)") }
         begins(socket)
         var found: [String] = []
         let result = socket.send(bytes, atMost: limit(bytes.count)) { found.append($0) }
         faults += found
+        // A full buffer is pushed out whatever was said (tcp_sendmsg).
+        if case .bytes(let count) = result { socket.waitsForEnd = endFollows && count == bytes.count }
         ends(socket)
         return result
     }
@@ -88,6 +90,7 @@ struct SimulatedKernel: StreamIO, ~Copyable {
         }
         if socket.isShut { faults.append("\(socket.name): the end was said twice") }
         socket.isShut = true
+        socket.waitsForEnd = false
         shutdowns.append(descriptor)
         // Both ends said: the kernel reports the hang-up as news.
         if socket.finArrived { socket.edgeOwed = true }

@@ -58,6 +58,8 @@ final class SimulatedSocket {
     var queued = 0
     var received = 0
     var isShut = false
+    /// What was sent last may wait for the end that was promised behind it.
+    var waitsForEnd = false
     var isRefusing = false
 
     // Death.

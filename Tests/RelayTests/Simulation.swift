@@ -227,8 +227,13 @@ final class Simulation {
         checkBounds(lane, before)
         checkFarewells(lane, halvesBefore)
         switch progress {
-        case .moreWork, .throttled: lane.isQueued = true
-        case .waiting: checkWaiting(lane)
+        case .moreWork: lane.isQueued = true
+        case .throttled:
+            lane.isQueued = true
+            checkPromises(lane)
+        case .waiting:
+            checkPromises(lane)
+            checkWaiting(lane)
         case .ended:
             lane.hasEnded = true
             checkEnd(lane)
@@ -294,6 +299,14 @@ final class Simulation {
             faults.append("the client was told an end too early: \(describe(lane))")
         }
         if before.0 && !forward || before.1 && !backward { faults.append("a direction came back to life") }
+    }
+
+    /// Bytes that were sent with the word that the end follows do not wait for it, unless something broke meanwhile.
+    private func checkPromises(_ lane: Lane) {
+        guard lane.tunnel.forward.failure == nil, lane.tunnel.backward.failure == nil else { return }
+        for socket in [lane.front, lane.back] where socket.waitsForEnd && !socket.isDead {
+            faults.append("\(socket.name) holds its last bytes for an end that was not said: \(describe(lane))")
+        }
     }
 
     /// Whoever waits is owed an edge: a wake-up that never comes is a hung connection.

@@ -55,6 +55,8 @@ int warren_unsent(int descriptor);
 ssize_t warren_recv(int descriptor, void *bytes, size_t count);
 ssize_t warren_recv_peek(int descriptor, void *bytes, size_t count);
 ssize_t warren_send(int descriptor, const void *bytes, size_t count);
+/* The same where shutdown or close follows at once: TCP may keep a last part-filled segment for the FIN (MSG_MORE in send(2)). */
+ssize_t warren_send_before_end(int descriptor, const void *bytes, size_t count);
 ssize_t warren_splice(int from, int to, size_t count);
 ssize_t warren_read(int descriptor, void *bytes, size_t count);
 ssize_t warren_write(int descriptor, const void *bytes, size_t count);
