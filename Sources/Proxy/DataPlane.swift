@@ -17,17 +17,17 @@ public final class DataPlane {
         public let subject: String
         /// What was wrong, in words.
         public let reason: String
-        /// The kernel's word about an address; `nil` when a loop could not start.
-        public let error: Errno?
+        /// Which of the addresses asked for it was, and the kernel's word about it; `nil` when a loop could not start.
+        public let listener: (index: Int, error: Errno)?
         /// One sentence.
         public var description: String { "\(subject): \(reason)" }
 
-        static func listener(_ address: SocketAddress, _ error: Errno) -> Self {
-            StartFailure(subject: address.description, reason: error.description, error: error)
+        static func listener(_ index: Int, _ address: SocketAddress, _ error: Errno) -> Self {
+            StartFailure(subject: address.description, reason: error.description, listener: (index, error))
         }
 
         static func loop(_ reason: String) -> Self {
-            StartFailure(subject: "a data loop cannot start", reason: reason, error: nil)
+            StartFailure(subject: "a data loop cannot start", reason: reason, listener: nil)
         }
     }
 
@@ -106,7 +106,12 @@ public final class DataPlane {
                 for index in addresses.indices {
                     // A unix path has no SO_REUSEPORT: its one listener serves on the first loop.
                     if addresses[index].isUnix, worker > 0 { continue }
-                    let listener = try bind(addresses[index], for: route, isFirst: worker == 0, mode)
+                    let listener: BoundListener
+                    do throws(Errno) {
+                        listener = try bind(addresses[index], for: route, isFirst: worker == 0, mode)
+                    } catch {
+                        throw .listener(index, addresses[index], error)
+                    }
                     bound[worker].append(listener)
                     if addresses[index].port == 0, let chosen = try? Socket.localAddress(of: listener.descriptor) {
                         addresses[index] = chosen
@@ -137,17 +142,13 @@ public final class DataPlane {
 
     private func bind(
         _ address: SocketAddress, for route: Route, isFirst: Bool, _ mode: UInt16
-    ) throws(StartFailure) -> BoundListener {
-        do throws(Errno) {
-            let options = Socket.ListenOptions(
-                sharing: sharing(of: address, isFirst: isFirst), waitsForData: route.front != nil, mode: mode,
-                liveness: route.settings.clientLiveness)
-            return BoundListener(
-                descriptor: try Socket.listen(on: address, options).release(), name: address.description,
-                path: address.isUnix ? address.host : nil)
-        } catch {
-            throw .listener(address, error)
-        }
+    ) throws(Errno) -> BoundListener {
+        let options = Socket.ListenOptions(
+            sharing: sharing(of: address, isFirst: isFirst), waitsForData: route.front != nil, mode: mode,
+            liveness: route.settings.clientLiveness)
+        return BoundListener(
+            descriptor: try Socket.listen(on: address, options).release(), name: address.description,
+            path: address.isUnix ? address.host : nil)
     }
 
     /// Serves the route as it is said now, from the loops' next turn on. Loops that would serve it just the same are not

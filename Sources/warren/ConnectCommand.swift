@@ -97,13 +97,13 @@ private enum ConnectFlags {
         do {
             let control = try ControlLoop()
             var failure: String?
+            try settings.openAccessLog()
             let sidecar = try Sidecar(
                 options, on: control, log: log, accessLog: settings.accessLog,
                 onFailure: { reason in
                     failure = reason
                     control.stop()
                 }, onEnd: { control.stop() })
-            try settings.openAccessLog()
             // libcrypto has set itself up for each loop. What certificates and the definition take comes with the agent's
             // first answers, and goes when something is served.
             Memory.forgetStart()
@@ -123,6 +123,7 @@ private enum ConnectFlags {
             complain("Error looking up the sidecar's definition: \(failure)")
             return 1
         } catch {
+            settings.discardAccessLog()
             throw Flags.Misuse(description: "\(error)")
         }
     }

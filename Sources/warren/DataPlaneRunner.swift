@@ -14,6 +14,9 @@ enum DataPlaneRunner {
     // A pipe is lent while bytes are in it; streams whose reader is slow keep theirs. 1024 of them hold 1 GiB at most.
     private static let mostPipes = 1024
 
+    /// An address to listen on, and what `-listen` calls it.
+    private typealias Listener = (address: SocketAddress, name: EndpointName)
+
     /// Serves `route` as `options` say until a signal has ended it; the exit status. `renewal` is asked for the route anew
     /// on SIGHUP and every two seconds; it answers only when something has changed.
     static func run(
@@ -48,23 +51,33 @@ enum DataPlaneRunner {
             let plane = try DataPlane(
                 settings: settings, workers: options.workers, log: log, accessLog: options.log.accessLog
             ) { notice in handle.execute { box.plane?.take(notice) } }
-            let (id, addresses) = try plane.add(route, on: listeners)
+            // Listening comes last: what else the flags may be wrong about is known by then, and nobody is let in and cut off.
+            try control.onSignals { box.plane?.signal($0) }
+            try options.log.openAccessLog()
+            let (id, addresses) = try plane.add(route, on: listeners.map(\.address))
             let running = RunningPlane(control, plane, id, log, drainTimeout: options.drainTimeout, renewal: renewal)
             box.plane = running
-            try control.onSignals { running.signal($0) }
-            try options.log.openAccessLog()
             for address in addresses { log.info("listening", .text("address", address.description)) }
-        } catch let failure as DataPlane.StartFailure {
-            guard let error = failure.error else { throw Flags.Misuse(description: failure.description) }
-            throw Flags.Misuse(description: "cannot listen on \(failure.subject): \(error)" + hint(error))
-        } catch let misuse as Flags.Misuse {
-            throw misuse
         } catch {
-            throw Flags.Misuse(description: "cannot start: \(error)")
+            options.log.discardAccessLog()
+            throw misuse(error, listeners)
         }
         control.run()
         options.log.flush()
         return 0
+    }
+
+    /// Why a start failed, in the words of the flags. The address stands beside its flag where a name was given.
+    private static func misuse(_ error: any Error, _ listeners: [Listener]) -> Flags.Misuse {
+        switch error {
+        case let misuse as Flags.Misuse: return misuse
+        case let failure as DataPlane.StartFailure:
+            guard let (index, error) = failure.listener else { return Flags.Misuse(description: failure.description) }
+            let name = listeners[index].name.description
+            let place = failure.subject == name ? "" : " on \(failure.subject)"
+            return Flags.Misuse(description: "-listen \(name): cannot listen\(place): \(error)" + hint(error))
+        default: return Flags.Misuse(description: "cannot start: \(error)")
+        }
     }
 
     private static func hint(_ error: Errno) -> String {
@@ -84,18 +97,19 @@ enum DataPlaneRunner {
     }
 
     /// The addresses that `-listen` names, each once.
-    private static func addressesToListenOn(_ options: DataPlaneFlags) throws(Flags.Misuse) -> [SocketAddress] {
-        var found: [SocketAddress] = []
+    private static func addressesToListenOn(_ options: DataPlaneFlags) throws(Flags.Misuse) -> [Listener] {
+        var found: [Listener] = []
         for name in options.listeners {
             // A name may have the same address twice; two flags may not.
             var ofName: [SocketAddress] = []
             for (address, _) in try resolve([name], flag: "listen") where !ofName.contains(address) {
                 ofName.append(address)
-                guard address.port == 0 && !address.isUnix || !found.contains(address) else {
+                guard address.port == 0 && !address.isUnix || !found.contains(where: { $0.address == address })
+                else {
                     throw Flags.Misuse(description: "-listen \(name): \(address) is given twice; leave one out")
                 }
             }
-            found += ofName
+            found += ofName.map { ($0, name) }
         }
         return found
     }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from support import Server, Warren, connect, echo, payload, until
+from support import Server, Warren, connect, echo, payload, skip, until
 
 HERE, THERE = "198.18.77.1", "198.18.77.2"
 
@@ -58,8 +58,7 @@ class Machine:
             if done.returncode:
                 said = done.stderr.decode().strip()
                 self.__exit__()
-                print(f"skipped: {' '.join(words)}: {said}", flush=True)
-                return None
+                skip(f"{' '.join(words)}: {said}")
         return self
 
     def run(self, *words):
@@ -133,10 +132,7 @@ def target_vanishes(machine):
 
 def run():
     if os.getuid() != 0 or not shutil.which("ip") or not shutil.which("nft"):
-        print("skipped: a second machine needs root, ip and nft", flush=True)
-        return
+        skip("a second machine needs root, ip and nft")
     with Machine() as machine:
-        if machine is None:
-            return
         clients_vanish(machine)
         target_vanishes(machine)

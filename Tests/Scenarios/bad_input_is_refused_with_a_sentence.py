@@ -33,7 +33,7 @@ def run():
         precious = os.path.join(place, "precious")
         with open(precious, "w") as file:
             file.write("data")
-        taken = server.flag
+        taken, taken_port = server.flag, server.address[1]
         port = free_port()
         table = [
             (["-nope"], ["-nope"]),
@@ -44,15 +44,19 @@ def run():
             (["-listen", "127.0.0.1:99999", "-target", ":1"], ["-listen", "99999", "65535"]),
             (["-listen", ":0", "-target", "300.1.1.1.:x"], ["-target", '"x"']),
             (["-listen", "unix:" + "x" * 200, "-target", ":1"], ["-listen", "107"]),
-            (["-listen", taken, "-target", ":1"], [taken, "in use", "another port"]),
-            (["-listen", taken, "-target", ":1", "-workers", "2"], [taken, "in use", "another port"]),
+            (["-listen", taken, "-target", ":1"], ["-listen " + taken, "in use", "another port"]),
+            (["-listen", taken, "-target", ":1", "-workers", "2"], ["-listen " + taken, "in use", "another port"]),
+            (["-listen", f"localhost:{taken_port}", "-target", ":1"],
+             [f"-listen localhost:{taken_port}: cannot listen on "]),
             (["-listen", f"127.0.0.1:{port}", "-listen", f"127.0.0.1:{port}", "-target", ":1"],
              ["-listen", f"127.0.0.1:{port}", "twice"]),
             (["-listen", f"127.0.0.1:{port}", "-listen", f"127.0.0.1:{port}", "-target", ":1", "-workers", "2"],
              ["-listen", f"127.0.0.1:{port}", "twice"]),
-            (["-listen", "192.0.2.77:9", "-target", ":1"], ["192.0.2.77:9", "no interface"]),
-            (["-listen", "unix:/nonexistent/folder/s", "-target", ":1"], ["/nonexistent/folder/s", "directory"]),
-            (["-listen", "unix:" + precious, "-target", ":1"], [precious, "in use"]),
+            (["-listen", "192.0.2.77:9", "-target", ":1"], ["-listen 192.0.2.77:9", "no interface"]),
+            (["-listen", "unix:/nonexistent/folder/s", "-target", ":1"],
+             ["-listen unix:/nonexistent/folder/s", "directory does not exist"]),
+            (["-listen", "unix:" + precious, "-target", ":1"], ["-listen unix:" + precious, "in use"]),
+            (["-listen", f"unix:{precious}/s", "-target", ":1"], [f"-listen unix:{precious}/s", "Not a directory"]),
             (["-listen", ":0", "-target", "nowhere.invalid:80"], ["-target", "nowhere.invalid"]),
             (["-listen", "nowhere.invalid:80", "-target", ":1"], ["-listen", "nowhere.invalid"]),
             (ok + ["-max-connections", "5000000"], ["-max-connections 5000000", "descriptors", "ulimit -n"]),
@@ -81,24 +85,41 @@ def run():
         status, said = refused(
             "-listen", f"127.0.0.1:{port}", "-listen", "unix:" + os.path.join(place, "half"), "-listen", taken,
             "-target", ":1")
-        assert status == 1 and taken in said, said
+        assert status == 1 and f"-listen {taken}: " in said, said
         assert not os.path.exists(os.path.join(place, "half")), "the unix path of a start that failed is left behind"
+        # A log that cannot be had is known before anything listens.
+        half = os.path.join(place, "half")
+        for log in ("/nonexistent/dir/log", place, os.path.join(precious, "log")):
+            status, said = refused("-listen", "unix:" + half, "-target", ":1", "-access-log", log)
+            assert status == 1 and f"-access-log {log}: " in said and "listening" not in said, said
+            assert not os.path.exists(half), f"the unix path of a start without its log is left behind: {log}"
         # Two of Warren with several loops each: their SO_REUSEPORT does not make them share a port by accident.
         with Warren("-listen", "127.0.0.1:0", "-target", taken, "-workers", "2") as first:
             host, used = first.address()
             for workers in ("1", "2"):
                 status, said = refused("-listen", f"{host}:{used}", "-target", taken, "-workers", workers)
-                assert status == 1 and f"{host}:{used}" in said and "in use" in said, said
-            # One that could not start leaves no file behind.
+                assert status == 1 and f"-listen {host}:{used}: " in said and "in use" in said, said
+            # One that could not start leaves no file behind, and takes none away.
             log = os.path.join(place, "access.log")
-            status, said = refused("-listen", f"{host}:{used}", "-target", taken, "-access-log", log)
-            assert status == 1 and not os.path.exists(log), said
+            for was_there in (False, True):
+                if was_there:
+                    with open(log, "w"):
+                        pass
+                status, said = refused("-listen", f"{host}:{used}", "-target", taken, "-access-log", log)
+                assert status == 1 and "in use" in said and os.path.exists(log) == was_there, said
         status, said = refused("-listen", "127.0.0.1:0", "-target", ":1", limit=(256, 256))
         assert status == 1 and "-max-connections" in said and "ulimit -n" in said, said
         if os.getuid() == 0:
             os.chmod(place, 0o755)
             status, said = refused("-listen", "unix:/var/forbidden", "-target", ":1", user=65534)
-            assert status == 1 and "denied" in said and "writable" in said, said
+            assert status == 1 and "-listen unix:/var/forbidden: " in said, said
+            assert "denied" in said and "writable" in said, said
+            half, log = os.path.join(place, "open", "half"), os.path.join(place, "forbidden.log")
+            os.mkdir(os.path.dirname(half))
+            os.chown(os.path.dirname(half), 65534, -1)
+            status, said = refused("-listen", "unix:" + half, "-target", ":1", "-access-log", log, user=65534)
+            assert status == 1 and f"-access-log {log}: " in said and "denied" in said, said
+            assert not os.path.exists(half), "a unix path is left behind where the log is forbidden"
             no_threads(place)
     status, said = refused("-h")
     assert status == 0 and "Usage: warren relay" in said and "-half-close-timeout" in said

@@ -148,7 +148,7 @@ struct TidyTests {
         }
     }
 
-    @Test("a scenario's name is its sentence, and it says what it proves")
+    @Test("a scenario's name is its sentence, it says what it proves, and what cannot run is not passed")
     func scenarios() throws {
         // What lies beside them without a run() is help.
         let scenarios = try Tree.files(below: "Tests/Scenarios", [".py"]).filter {
@@ -159,6 +159,8 @@ struct TidyTests {
             let lines = try Tree.lines(path)
             #expect(lines.first?.hasPrefix("\"\"\"") == true, "\(path) does not say what it proves")
             #expect(path.split(separator: "_").count >= 3, "\(path) is no sentence")
+            // Told by a line alone, it counts as passed.
+            #expect(!lines.contains { $0.contains("skipped:") }, "\(path) does not skip through support.skip")
         }
     }
 }

@@ -98,6 +98,16 @@ def run():
                 wrong.append(f"{role} {given}: {[part for part in named if part not in first]} not in {first!r}")
             assert "PRIVATE" not in said and "Fatal" not in said, said
         assert not wrong, "\n".join(wrong)
+        # What cannot be listened on is told by its flag; and a log that cannot be had before anything listens.
+        half = os.path.join(place, "half")
+        for role, peers in (("server", any_client), ("client", ["-verify-name", "a"])):
+            proof = ["-target", ":1", "-cert", server.cert, "-key", server.key, "-ca", ca, *peers]
+            status, said = refused(role, "-listen", "unix:/nonexistent/s", *proof, command="tunnel", seconds=5)
+            assert status == 1 and "-listen unix:/nonexistent/s: cannot listen" in said, said
+            status, said = refused(
+                role, "-listen", "unix:" + half, "-access-log", "/nonexistent/log", *proof, command="tunnel", seconds=5)
+            assert status == 1 and "-access-log /nonexistent/log: " in said, said
+            assert not os.path.exists(half), f"tunnel {role} leaves a unix path behind where the log cannot be had"
     for role in ("server", "client"):
         done = subprocess.run([binary(), "tunnel", role, "-h"], capture_output=True, timeout=20, text=True)
         said = done.stdout + done.stderr
