@@ -107,6 +107,32 @@ struct warren_x25519 {
     OSSL_DISPATCH functions[WARREN_X25519_FUNCTIONS + 1]; /* the default provider's, but for the generation */
 };
 
+enum {
+    WARREN_PEER_KEYS = 32,
+    WARREN_PEER_KEY_SIZE = 120, /* of P-384, encoded; one of P-256 is 91 */
+    WARREN_DECODER_FUNCTIONS = 7,
+};
+
+/* Public keys of peers that were here before, and the functions of the default provider that make them. One for each library
+ * context. */
+struct warren_peer_keys {
+    OSSL_FUNC_decoder_newctx_fn *make;
+    OSSL_FUNC_decoder_freectx_fn *end;
+    OSSL_FUNC_decoder_decode_fn *decode;
+    OSSL_FUNC_decoder_export_object_fn *export_object;
+    OSSL_FUNC_keymgmt_dup_fn *duplicate;
+    OSSL_FUNC_keymgmt_free_fn *release;
+    OSSL_FUNC_BIO_read_ex_fn *bio_read;
+    OSSL_FUNC_BIO_ctrl_fn *bio_control;
+    struct warren_peer_key {
+        void *key;                /* the default provider's; NULL: none is kept here */
+        size_t length;
+        uint8_t encoded[WARREN_PEER_KEY_SIZE];
+    } places[WARREN_PEER_KEYS];
+    uint64_t answered;            /* decodings that were spared */
+    OSSL_DISPATCH functions[WARREN_DECODER_FUNCTIONS + 1]; /* the decoder that looks here first */
+};
+
 struct aead_slot;
 struct aead_ops;
 struct cipher_calls;
@@ -195,6 +221,8 @@ WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf_at(const void *provider_
 
 /* The same for key pairs. */
 WARREN_HIDDEN struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context);
+WARREN_HIDDEN struct warren_peer_keys *warren_tls_library_peer_keys(struct warren_tls_library *library);
+WARREN_HIDDEN struct warren_peer_keys *warren_tls_library_peer_keys_at(const void *provider_context);
 
 /* The functions of an algorithm that is lent, by its first name, and the context they work in. NULL if it is not. */
 WARREN_HIDDEN const OSSL_DISPATCH *warren_tls_library_functions(
@@ -213,6 +241,15 @@ WARREN_HIDDEN void warren_x25519_free(struct warren_x25519 *curve);
 /* A key of the default provider's with this secret, which is clamped in place, and the public half that belongs to it. NULL
  * when out of memory. */
 WARREN_HIDDEN void *warren_x25519_pair(const struct warren_x25519 *curve, uint8_t secret[WARREN_X25519_SIZE]);
+
+/* tls_peer_keys.c */
+/* From the default provider's functions for encoded EC keys and for EC keys; 0, or -1 with one whose decoder is made otherwise. The
+ * keys must stay where they are. */
+WARREN_HIDDEN int warren_peer_keys_setup(
+    struct warren_peer_keys *keys, const OSSL_DISPATCH *decoder, const OSSL_DISPATCH *management);
+/* With the functions that OpenSSL's core lends to a provider; 0, or -1. */
+WARREN_HIDDEN int warren_peer_keys_listen(struct warren_peer_keys *keys, const OSSL_DISPATCH *core);
+WARREN_HIDDEN void warren_peer_keys_free(struct warren_peer_keys *keys);
 
 /* tls_kdf.c */
 WARREN_HIDDEN extern const OSSL_DISPATCH warren_tls13_kdf[];

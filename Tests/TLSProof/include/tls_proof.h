@@ -103,6 +103,10 @@ int proof_x25519(const uint8_t secret[32], const uint8_t theirs[32], uint8_t pub
 /* A key pair as a handshake makes one, with a group set or NULL; freed again. Its secret comes flipped. -1 where it was refused
  * or its public half is not the one that the default provider computes from the secret. */
 int proof_generate(struct warren_tls_engine *engine, const char *group, uint8_t flipped_secret[32], uint8_t public_half[32]);
+/* Makes `count` keys ("P-256", "P-384" or "RSA") and decodes the public half of each `rounds` times in turn, as a handshake does with a
+ * certificate's; with `spoiled` a bit of each is wrong. How many decodings were answered from what was kept; -1 where a key came out that
+ * does not verify what the one that went in signs, -2 where none came out. */
+long proof_decode_keys(struct warren_tls_engine *engine, const char *kind, int count, int rounds, int spoiled);
 /* A key without halves, as a server makes one for the client's public key. 0 good. */
 int proof_generate_blank(struct warren_tls_engine *engine);
 
