@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -11,8 +12,8 @@ import threading
 import time
 
 from tunnel_support import (
-    DEADLINE, Realm, Server, client_context, digest, folder, payload, read_all, read_exactly, s_client_words, scenario,
-    settled, shake, tunnel_server, two_hops, until, was_reset)
+    DEADLINE, Peer, Realm, Server, client_context, digest, folder, free_port, payload, read_all, read_exactly, s_client_words,
+    scenario, settled, shake, tunnel_client, tunnel_server, two_hops, until, was_reset)
 
 # The kinds of tunnels that are tried; Tests/KernelTLS has others.
 KINDS = (("-records", "auto"), ("-records", "attached"))
@@ -203,7 +204,75 @@ def renegotiation(realm):
         print("renegotiation:", re.search(r"ending=\S+", warren.output[0]).group())
 
 
-PARTS = (half_closes, truncations, cut_without_close_notify, key_updates, renegotiation)
+@contextlib.contextmanager
+def s_server(realm, version):
+    """`openssl s_server` as a target, its letters (K, k, R) in force; it tells messages in the file `messages`."""
+    port = free_port()
+    messages = os.path.join(realm.place, f"messages-{port}")
+    with Peer("openssl", "s_server", "-accept", f"127.0.0.1:{port}", version, "-msg", "-msgfile", messages, "-Verify", "3",
+              "-verify_return_error", "-CAfile", realm.authority.cert, "-cert", realm.server.cert, "-key", realm.server.key,
+              port=port, stdin=subprocess.PIPE) as peer:
+        peer.flag = f"127.0.0.1:{port}"
+        peer.count = lambda pattern: len(re.findall(pattern, pathlib.Path(messages).read_text()))
+        yield peer
+
+
+def key_updates_of_a_target(realm, kinds=KINDS):
+    """openssl s_server updates its keys (k), or both sides' (K), while the client sends all the time: not a byte is lost."""
+    for kind in kinds:
+        with s_server(realm, "-tls1_3") as peer, tunnel_client(realm, peer.flag, *kind) as warren:
+            with warren.connect() as client:
+                sent, over = [], threading.Event()
+
+                def send():
+                    while not over.is_set():
+                        line = f"line {len(sent)} of the client ".encode() + b"x" * 900 + b"\n"
+                        client.sendall(line)
+                        sent.append(line)
+                        time.sleep(0.001)
+
+                sender = threading.Thread(target=send, daemon=True)
+                sender.start()
+                peer.says("line 9 of the client")
+                for number in range(20):
+                    # s_server takes one read of its input for a command or for data.
+                    peer.process.stdin.write(b"K\n" if number % 2 else b"k\n")
+                    until(lambda: peer.count(">>> TLS 1.3, Handshake .*KeyUpdate") > number, f"update {number}")
+                    word = f"line {number} of the target\n".encode()
+                    peer.process.stdin.write(word)
+                    assert read_exactly(client, len(word)) == word
+                over.set()
+                sender.join(DEADLINE)
+                client.sendall(b"the last line\n")
+                peer.says("the last line$")
+                answers = until(lambda: peer.count("<<< TLS 1.3, Handshake .*KeyUpdate"), "an answer")
+                assert answers == 10, f"Warren answered {answers} of 10 requests"
+                # What s_server says itself may stand in the middle of a line of ours.
+                heard = re.sub(r"SSL_do_handshake -> 1\n|Read BLOCK\n", "", peer.text()).encode()
+                assert b"".join(sent) + b"the last line" in heard, "the target did not get what the client sent"
+            counters = settled(warren)
+            assert counters["target_handshakes"] == 1 and counters["broken"] == 0, counters
+
+
+def renegotiation_by_a_target(realm):
+    """s_server asks for another handshake over TLS 1.2 (R): refused by an alert, and no second handshake takes place."""
+    with s_server(realm, "-tls1_2") as peer, tunnel_client(realm, peer.flag, "-access-log", "-") as warren:
+        with warren.connect() as client:
+            client.sendall(b"hello\n")
+            peer.says("^hello$")
+            peer.process.stdin.write(b"R\n")
+            until(lambda: peer.count(">>> TLS 1.2, Handshake .*HelloRequest"), "the target asks")
+            until(lambda: peer.count("<<< TLS 1.2, Alert .*no_renegotiation"), "the refusal")
+            # That is more than s_server takes: it ends the session with an alert of its own.
+            assert was_reset(client), "the client saw a clean end"
+        line = until(lambda: list(warren.output), "the access log")[0]
+        assert re.search(r"ending=target-(tls-peer_alert|reset) ", line), line
+        assert peer.count("Handshake .*ClientHello") == 1, "a second handshake took place"
+        assert settled(warren)["target_handshakes"] == 1
+
+
+PARTS = (half_closes, truncations, cut_without_close_notify, key_updates, key_updates_of_a_target, renegotiation,
+         renegotiation_by_a_target)
 
 
 def run():

@@ -1,6 +1,7 @@
 """A target that is not the one wanted is refused for its own reason, no byte of the client reaches it, the next is tried."""
 
 import ssl
+import struct
 import subprocess
 
 from tunnel_support import (
@@ -55,6 +56,31 @@ def fails(realm, target, say, reason, counter, *flags, heard=None, **options):
         assert getattr(target, "heard", b"") == b"", f"{say}: {target.heard!r} reached the target"
         if heard:
             until(lambda: any(heard in error for error in target.errors), f"{say}: {heard!r} in {target.errors}")
+
+
+class Old:
+    """A target that answers the hello in an old version, or by its own choice in TLS 1.2; notes what comes back."""
+
+    def __init__(self, version):
+        body = version + bytes(range(32)) + b"\0" + b"\xc0\x09" + b"\0"
+        hello = struct.pack(">I", 2 << 24 | len(body)) + body
+        self.answer = b"\x16" + version + struct.pack(">H", len(hello)) + hello
+        self.server = Server(self._serve)
+        self.flag = self.server.flag
+        self.reply = None
+
+    def _serve(self, end):
+        with end:
+            end.recv(65536)
+            end.sendall(self.answer)
+            self.reply = end.recv(64)
+
+    def __enter__(self):
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *details):
+        self.server.__exit__(*details)
 
 
 class Plain:
@@ -141,6 +167,13 @@ def versions(realm):
               "-cert", realm.server.cert, "-key", realm.server.key, port=port, stdin=subprocess.PIPE) as old:
         old.flag = f"127.0.0.1:{port}"
         fails(realm, old, "TLS 1.1", "protocol_version", "target_tls_peer_alert")
+    # This one does not ask what we can do, and answers in what we did not offer.
+    for version, flags in (
+            (b"\3\1", ()), (b"\3\2", ()), (b"\3\2", ("-records", "attached")), (b"\3\3", ("-min-tls", "1.3"))):
+        with Old(version) as old:
+            fails(realm, old, f"an answer in {version.hex()}", "unsupported_version: ", "target_tls_unsupported_version", *flags)
+            reply = until(lambda: old.reply, "an alert")
+            assert reply[:1] == b"\x15" and reply[5:] == b"\2\x46", f"{reply!r} is not the alert protocol_version"
 
 
 def refusals_by_the_target(realm):

@@ -23,7 +23,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import (  # noqa: E402,F401
-    DEADLINE, FULL, ROOT, Server, Warren, answer_after_end, binary, connect, digest, echo, folder, free_port, many_descriptors,
+    DEADLINE, FULL, ROOT, Server, Warren, answer_after_end, binary, connect, digest, echo, echoes, folder, free_port, many_descriptors,
     payload, program, read_all, read_exactly, refused, reset, skip, until, was_reset)
 
 TRUST_DOMAIN = "spiffe://tunnel.test"
@@ -197,6 +197,15 @@ def two_hops(realm, target, server=(), client=(), environment=None):
     with tunnel_server(realm, target, *server, environment=environment) as inner:
         with tunnel_client(realm, flag(inner.address()), *client, environment=environment) as outer:
             yield outer, inner
+
+
+@contextlib.contextmanager
+def two_hops_with(realm, target, role, *flags):
+    """The same, the flags for the one of this role alone: the hop to connect to, and the one that has the flags."""
+    words = {each: ("-access-log", "-", "-connect-timeout", "60s") + (flags if each == role else ())
+             for each in ("server", "client")}
+    with two_hops(realm, target, **words) as (outer, inner):
+        yield outer, inner if role == "server" else outer
 
 
 class Peer:
