@@ -14,7 +14,8 @@ public struct Leg: ~Copyable {
     public var isWritable = false
     /// Whether the peer has announced its end (EPOLLRDHUP), so that a short read is followed by one that finds the end.
     public var peerEnded = false
-    /// Whether the connection was reported as broken (EPOLLERR): then no end is to be expected behind the last byte.
+    /// Whether the connection was reported as broken (EPOLLERR): then no end is to be expected behind the last byte, and a leg that
+    /// is not read any more has to be asked for the reason.
     var sawError = false
     /// Whether urgent data has ever come: recv(2) then stops short at its place and splice(2) does not get past it.
     public var sawUrgent = false

@@ -12,6 +12,9 @@ public protocol StreamIO: ~Copyable {
     /// shutdown(2), SHUT_WR.
     mutating func shutdownWrite(_ descriptor: Int32)
 
+    /// Why a connection broke, which is told once; `nil` when it did not, or it was told (SO_ERROR in socket(7)).
+    mutating func pendingError(_ descriptor: Int32) -> Errno?
+
     /// Whether TLS records can be given to the kernel. Where they cannot, none of what follows is asked.
     var protectsRecords: Bool { get }
     /// Makes a socket one that can be given keys. False: it stays as it is.
@@ -76,6 +79,11 @@ public struct KernelIO: StreamIO {
     @inlinable
     public mutating func shutdownWrite(_ descriptor: Int32) {
         Socket.shutdownWrite(descriptor)
+    }
+
+    /// getsockopt(2), SO_ERROR.
+    public mutating func pendingError(_ descriptor: Int32) -> Errno? {
+        Socket.pendingError(descriptor)
     }
 
     /// What a trial at the first call came to.

@@ -85,6 +85,8 @@ public struct Tunnel: ~Copyable {
     private mutating func move<IO: StreamIO & ~Copyable>(
         _ forwards: inout Allowance, _ backwards: inout Allowance, _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool? {
+        if front.sawError { Self.noteBreak(of: &front, readTo: forward, &backward, &resources, &io) }
+        if back.sawError { Self.noteBreak(of: &back, readTo: backward, &forward, &resources, &io) }
         let first = Self.move(
             &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, &forwards, &resources, &io)
         let second = Self.move(
@@ -93,6 +95,18 @@ public struct Tunnel: ~Copyable {
         guard forward.failure == nil, backward.failure == nil else { return nil }
         if forward.isFinished, backward.isFinished { return nil }
         return first || second
+    }
+
+    /// A leg that breaks behind the end of what it sent is read no more, and where nothing is to be written to it no call would
+    /// tell: it is asked for.
+    private static func noteBreak<IO: StreamIO & ~Copyable>(
+        of leg: inout Leg, readTo reading: borrowing Half, _ writing: inout Half, _ resources: inout RelayResources,
+        _ io: inout IO
+    ) {
+        guard reading.sourceEnded, !writing.isFinished, writing.failure == nil, !leg.isBroken,
+            let error = io.pendingError(leg.descriptor)
+        else { return }
+        sinkFailed(&writing, &leg, .socket(error), &resources)
     }
 
     private mutating func noteFirstEnd() {

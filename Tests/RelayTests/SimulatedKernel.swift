@@ -96,6 +96,14 @@ struct SimulatedKernel: StreamIO, ~Copyable {
         if socket.finArrived { socket.edgeOwed = true }
     }
 
+    mutating func pendingError(_ descriptor: Int32) -> Errno? {
+        guard let socket = socket(descriptor) else {
+            _ = wrong("SO_ERROR of \(descriptor)")
+            return nil
+        }
+        return socket.tellError()
+    }
+
     private mutating func wrong(_ what: String) -> Moved {
         faults.append(what)
         return .failed(.invalid)

@@ -176,12 +176,15 @@ final class SimulatedSocket {
         return min(limit, mark - taken)
     }
 
+    /// Why it died, once.
+    func tellError() -> Errno? {
+        defer { errorTold = isDead }
+        return errorTold ? nil : error
+    }
+
     /// What a read comes to when no byte is there.
     private func nothing() -> Moved {
-        if let error, !errorTold {
-            errorTold = true
-            return .failed(error)
-        }
+        if let error = tellError() { return .failed(error) }
         return finArrived || isDead ? .ended : .wouldBlock
     }
 

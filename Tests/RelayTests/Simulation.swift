@@ -321,6 +321,8 @@ final class Simulation {
         if backwardMoves, lane.tunnel.back.hasInput, lane.tunnel.front.isWritable {
             faults.append("waits though backward could go on: \(describe(lane))")
         }
+        if lane.tunnel.forward.sourceEnded, backwardMoves { checkDeath(lane, lane.front) }
+        if lane.tunnel.backward.sourceEnded, forwardMoves { checkDeath(lane, lane.back) }
         let isIdle = lane.front.inbox == 0 && lane.back.inbox == 0
         if isIdle, lane.tunnel.undeliveredForward == 0, lane.tunnel.undeliveredBackward == 0,
             !lane.tunnel.front.isReadable, !lane.tunnel.back.isReadable,
@@ -328,6 +330,12 @@ final class Simulation {
         {
             faults.append("an idle tunnel keeps a pipe")
         }
+    }
+
+    /// Of a leg that is not read any more a death is noticed as well.
+    private func checkDeath(_ lane: Lane, _ socket: SimulatedSocket) {
+        guard socket.isDead, !socket.errorTold, !socket.edgeOwed else { return }
+        faults.append("nobody noticed that \(socket.name) broke: \(describe(lane))")
     }
 
     private func check(

@@ -99,7 +99,7 @@ def half_closed(realm, role):
             begin = time.monotonic()
             assert was_reset(client), "the client saw a clean end"
             assert 0.5 < time.monotonic() - begin < 5
-            assert role == "client" or until(lambda: seen, "the target has waited")[0], "the target was left waiting"
+            assert until(lambda: seen, "the target has waited")[0], "the target was left waiting"
         until(lambda: hop.matching("ending=half-close-timeout ", hop.output), f"the reason in {hop.output}")
 
     def first(end):
@@ -113,7 +113,7 @@ def half_closed(realm, role):
         with outer.connect() as client:
             assert client.recv(1) == b"", "the target's end did not arrive"
             slowly(client)
-            assert role == "server" or hung_up(client), "the client was left waiting"
+            assert hung_up(client), "the client was left waiting"
             broken, took = until(lambda: seen, "the target sees an end")[0]
             assert broken and 0.5 < took < 5, f"the target saw a reset: {broken}, after {took:.2f} s"
         until(lambda: hop.matching("ending=half-close-timeout ", hop.output), f"the reason in {hop.output}")
