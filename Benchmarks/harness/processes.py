@@ -102,7 +102,8 @@ class Process:
 
     def stop(self, grace=5.0):
         """Ends it and its workers: first asked, then told, each by pid. A worker may outlive its master, who was traced or
-        killed; the session tells whose it was."""
+        killed; the session tells whose it was. One in a session of its own was his child before."""
+        workers = set(children(self.pid)) if self.popen.poll() is None else set()
         if self.popen.poll() is None:
             self.popen.terminate()
             try:
@@ -110,7 +111,7 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
-        for pid in members(self.pid):
+        for pid in workers.union(members(self.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

@@ -42,7 +42,7 @@ public enum Bytes {
     }
 
     /// Writes the last bytes of a stream to a socket whose end, by shutdown(2) or close(2), is said at once behind them: TCP may
-    /// then put both into one segment (MSG_MORE in send(2)). Where no end follows they leave 200 ms later at the latest.
+    /// then put both into one segment (MSG_MORE in send(2)). Where no end follows after all, `Socket.push` lets them go.
     @inlinable
     public static func sendLast(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Moved {
         Moved(warren_send_before_end(descriptor, bytes.baseAddress, bytes.count))

@@ -196,6 +196,12 @@ public enum Socket {
         _ = warren_shutdown_write(descriptor)
     }
 
+    /// Lets go what TCP holds back for an end that does not come (TCP_NODELAY in tcp(7)): see `Bytes.sendLast`.
+    public static func push(_ descriptor: Int32) {
+        // Nothing is held back on sockets that do not know the option.
+        _ = warren_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
     /// Makes the close of `descriptor` a reset instead of an orderly end.
     @inlinable
     public static func resetOnClose(_ descriptor: Int32) {

@@ -101,7 +101,7 @@ public struct Leg: ~Copyable {
     }
 
     /// Sends `bytes` behind what waits already; what the socket does not take waits in a borrowed block. `endFollows` says that
-    /// the caller says the end next, by shutdown(2) or close(2), unless something breaks.
+    /// the caller says the end next, by shutdown(2) or close(2), or calls `push` when something breaks.
     mutating func send<IO: StreamIO & ~Copyable>(
         _ bytes: UnsafeRawBufferPointer, endFollows: Bool = false, _ resources: inout RelayResources, _ io: inout IO
     ) -> Errno? {

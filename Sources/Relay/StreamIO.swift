@@ -11,6 +11,8 @@ public protocol StreamIO: ~Copyable {
     mutating func splice(from: Int32, to: Int32, count: Int) -> Moved
     /// shutdown(2), SHUT_WR.
     mutating func shutdownWrite(_ descriptor: Int32)
+    /// Lets bytes go that were sent with `endFollows`, when it does not.
+    mutating func push(_ descriptor: Int32)
 
     /// Why a connection broke, which is told once; `nil` when it did not, or it was told (SO_ERROR in socket(7)).
     mutating func pendingError(_ descriptor: Int32) -> Errno?
@@ -79,6 +81,11 @@ public struct KernelIO: StreamIO {
     @inlinable
     public mutating func shutdownWrite(_ descriptor: Int32) {
         Socket.shutdownWrite(descriptor)
+    }
+
+    /// setsockopt(2), TCP_NODELAY.
+    public mutating func push(_ descriptor: Int32) {
+        Socket.push(descriptor)
     }
 
     /// getsockopt(2), SO_ERROR.

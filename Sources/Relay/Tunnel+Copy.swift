@@ -57,6 +57,9 @@ extension Tunnel {
             }
             // With the other direction over as well, the close that follows says it without a call of its own.
             if !otherIsFinished { io.shutdownWrite(sink.descriptor) }
+        } else {
+            // What may be held back for the end that seemed to follow has to arrive before the reset.
+            io.push(sink.descriptor)
         }
         half.isFinished = true
         return .done

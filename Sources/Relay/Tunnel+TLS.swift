@@ -77,8 +77,7 @@ extension Tunnel {
 
     private static func open<IO: StreamIO & ~Copyable>(
         _ window: inout CipherWindow, _ endFollows: Bool, _ half: inout Half, from source: inout Leg,
-        to sink: inout Leg,
-        _ resources: inout RelayResources, _ io: inout IO
+        to sink: inout Leg, _ resources: inout RelayResources, _ io: inout IO
     ) {
         while true {
             // `leaving` serves both: the answers to the source have left before anything is sealed for the sink.

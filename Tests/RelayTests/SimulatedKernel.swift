@@ -96,6 +96,8 @@ struct SimulatedKernel: StreamIO, ~Copyable {
         if socket.finArrived { socket.edgeOwed = true }
     }
 
+    mutating func push(_ descriptor: Int32) { socket(descriptor)?.waitsForEnd = false }
+
     mutating func pendingError(_ descriptor: Int32) -> Errno? {
         guard let socket = socket(descriptor) else {
             _ = wrong("SO_ERROR of \(descriptor)")
