@@ -76,16 +76,28 @@ extension DataLoop {
     /// way would spin: so one descriptor kept for this is spent on telling him "no" (a reset). False when accepting must
     /// pause.
     private func outOfDescriptors(_ id: SlotID, _ listener: UnsafeMutablePointer<Listener>, _ error: Errno) -> Bool {
-        if error == .processTableFull || error == .systemTableFull, spare.take() != nil {
-            let turnedAway = turnAway(listener)
+        let isTable = error == .processTableFull || error == .systemTableFull
+        if isTable, spare.take() != nil {
+            let outcome = turnAway(listener)
             spare = Self.openSpare()
             if spare != nil {
-                if turnedAway { warnOfShedding(listener, error) }
-                return turnedAway
+                switch outcome {
+                case .turnedAway:
+                    warnOfShedding(listener, error)
+                    return true
+                case .goneAlready: return true
+                case .nobodyWaits: return false
+                // Whoever was quicker to take the freed place keeps it: the client's turn comes after the pause.
+                case .failed: break
+                }
             }
         }
+        let advice =
+            isTable
+            ? "raise the limit of open files (ulimit -n) or lower -max-connections"
+            : "the system may be short of memory for sockets"
         log.warn(
-            "cannot accept, pausing for 100ms: raise the limit of open files (ulimit -n) or lower -max-connections",
+            "cannot accept, pausing for 100ms: \(advice)",
             .text("listener", listener.pointee.name), .text("error", error.description))
         backOff(id, listener, until: loop.now + .milliseconds(100))
         return false
@@ -95,16 +107,28 @@ extension DataLoop {
         listener.pointee.backOff = loop.timers.arm(at: deadline, Token(kind: Kind.acceptTimer, slot: id).raw)
     }
 
-    /// Resets the client at the head of the queue, with the descriptor that was spared for it. False when nobody waits:
-    /// accept4(2) wants a free descriptor before it looks whether somebody does.
-    private func turnAway(_ listener: UnsafeMutablePointer<Listener>) -> Bool {
-        guard case .connection(let descriptor, _) = Socket.accept(from: listener.pointee.socket.raw) else {
+    /// What became of the client at the head of the queue.
+    private enum Shedding {
+        case turnedAway
+        case goneAlready
+        case nobodyWaits
+        case failed
+    }
+
+    /// Resets the client at the head of the queue, with the descriptor that was spared for it. There may be none: accept4(2)
+    /// wants a free descriptor before it looks whether somebody waits.
+    private func turnAway(_ listener: UnsafeMutablePointer<Listener>) -> Shedding {
+        switch Socket.accept(from: listener.pointee.socket.raw) {
+        case .connection(let descriptor, _):
+            counters.count(.shed)
+            Socket.resetOnClose(descriptor.raw)
+            return .turnedAway
+        case .wouldBlock:
             listener.pointee.isReadable = false
-            return false
+            return .nobodyWaits
+        case .skipped: return .goneAlready
+        case .failed: return .failed
         }
-        counters.count(.shed)
-        Socket.resetOnClose(descriptor.raw)
-        return true
     }
 
     /// Once a second at the most: a flood of clients is no flood of lines.
