@@ -307,6 +307,13 @@ def was_reset(end):
     return False
 
 
+def hung_up(end, seconds=8):
+    """Waits until a connection whose other side has ended is reset, without writing to it."""
+    poll = select.poll()
+    poll.register(end, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(seconds * 1000))
+
+
 def read_exactly(end, count):
     data = bytearray()
     while len(data) < count:

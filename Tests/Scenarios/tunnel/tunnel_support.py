@@ -23,8 +23,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import (  # noqa: E402,F401
-    DEADLINE, FULL, ROOT, Server, Warren, answer_after_end, binary, connect, digest, echo, echoes, folder, free_port, many_descriptors,
-    payload, program, read_all, read_exactly, refused, reset, skip, until, was_reset)
+    DEADLINE, FULL, ROOT, Server, Warren, answer_after_end, binary, connect, digest, echo, echoes, folder, free_port, hung_up,
+    many_descriptors, payload, program, read_all, read_exactly, refused, reset, skip, until, was_reset)
 
 TRUST_DOMAIN = "spiffe://tunnel.test"
 

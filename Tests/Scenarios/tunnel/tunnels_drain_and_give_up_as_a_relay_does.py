@@ -1,13 +1,12 @@
 """What a relay does, a tunnel does in TLS, in either role: SIGTERM drains; idle, half-closed and old tunnels are given up in
 time, by a reset."""
 
-import select
 import socket
 import struct
 import time
 
 from tunnel_support import (
-    Realm, Server, connect, digest, echo, echoes, folder, payload, read_all, read_exactly, scenario, settled, trade,
+    Realm, Server, connect, digest, echo, echoes, folder, hung_up, payload, read_all, read_exactly, scenario, settled, trade,
     two_hops_with, until, was_reset)
 
 
@@ -123,13 +122,6 @@ def slowly(end):
     for _ in range(5):
         time.sleep(0.3)
         end.sendall(b"x")
-
-
-def hung_up(end, seconds=8):
-    """Waits until a connection whose other side has ended is reset, without writing to it."""
-    poll = select.poll()
-    poll.register(end, 0)
-    return any(events & select.POLLHUP for _, events in poll.poll(seconds * 1000))
 
 
 def lifetime(realm, role):
