@@ -1,8 +1,12 @@
 """9,000 concurrent connections, all alive; each costs little memory while idle, and nothing is left when they go."""
 
-from support import Warren, echo_process, many_descriptors, until
+from support import Warren, echo_process, many_descriptors, read_exactly, until
 
 COUNT = 9000
+
+
+def words(index):
+    return b"connection %5d" % index
 
 
 def run():
@@ -23,10 +27,12 @@ def run():
                 clients.append(client)
             until(lambda: warren.counters()["established"] == count + 1, "all are established", 60)
             opened = warren.resident_kib()
-            for client in clients:
-                client.sendall(b"hello")
-            for client in clients:
-                assert client.recv(5) == b"hello"
+            # Each has its own words: bytes that went astray would be somebody else's.
+            for index, client in enumerate(clients):
+                client.sendall(words(index))
+            for index, client in enumerate(clients):
+                heard = read_exactly(client, len(words(index)))
+                assert heard == words(index), f"connection {index} heard {heard}"
             assert warren.sockets() == 2 + 2 * count, f"{warren.sockets()} sockets for {count} connections"
             after = warren.resident_kib()
             for client in clients:
