@@ -17,7 +17,8 @@ SHAPED = (Bar("off_percent", limit=3.0), Bar("jain", least=0.95))
 
 def relay_bulk(ratio):
     return (Bar("cpu_s_per_gb", limit=0.25), Bar("cpu_s_per_gb", ratio=ratio),
-            Bar("cpu_s_per_gb", ratio=1.0, against=HOWEVER_TUNED))
+            Bar("cpu_s_per_gb", ratio=1.0, against=HOWEVER_TUNED),
+            Bar("cpu_path_s_per_gb", ratio=1.0, against=HOWEVER_TUNED))
 
 
 def tunnel_bulk(stock, accelerated, attached):

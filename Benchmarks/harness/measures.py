@@ -20,13 +20,17 @@ class Bench:
         self.binary = binary
         self.seconds = seconds
         self.site = site
+        #: The process of the server that rows share: what it spends depends on how bytes reach it.
+        self.server_pid = None
         #: Requests a second at saturation, by (topology, candidate): what latency rows take their rates from.
         self.saturation = {}
 
     def run(self, deployment, groups, seconds=None, **settings):
         """The generator's report on a deployment, whose processes it watches."""
+        servers = [self.server_pid] if self.server_pid else []
         report = load.run(self.binary, deployment.entry, groups, seconds=seconds or self.seconds,
-                          watch=deployment.pids() + deployment.agent_pids(), **settings)
+                          watch=deployment.pids() + deployment.agent_pids() + servers, **settings)
+        report["ends_cpu_s"] = report["generator_cpu_s"] + sum(cpu(report, servers))
         if report["interrupted"]:
             raise LoadFailure("the load generator was interrupted")
         return report
@@ -47,19 +51,26 @@ def refuse_failures(group):
 
 def per_unit(report, deployment, count, names, factor):
     """CPU in all and apart, for each of `count` units; nothing without a process to watch (the direct path). An agent's
-    share stands by itself."""
-    if not report["watched"]:
+    share stands by itself.
+
+    Beside it what the whole path took, client and server included: who moves a segment's bytes through the kernel, the sender, the
+    receiver or who happens to run, is a matter of whose queue was full, so a proxy can leave work to its neighbours.
+    """
+    if not deployment.pids():
         return {}
     user, system = cpu(report, deployment.pids())
     figures = {names[0]: (user + system) / count * factor, names[1]: user / count * factor,
                names[2]: system / count * factor}
+    if "ends_cpu_s" in report:
+        figures[names[3]] = (user + system + report["ends_cpu_s"]) / count * factor
     if deployment.agent_pids():
-        figures[names[3]] = sum(cpu(report, deployment.agent_pids())) / count * factor
+        figures[names[4]] = sum(cpu(report, deployment.agent_pids())) / count * factor
     return figures
 
 
-PER_REQUEST = ("cpu_us_per_request", "cpu_user_us_per_request", "cpu_system_us_per_request", "cpu_agent_us_per_request")
-PER_GB = ("cpu_s_per_gb", "cpu_user_s_per_gb", "cpu_system_s_per_gb", "cpu_agent_s_per_gb")
+PER_REQUEST = ("cpu_us_per_request", "cpu_user_us_per_request", "cpu_system_us_per_request", "cpu_path_us_per_request",
+               "cpu_agent_us_per_request")
+PER_GB = ("cpu_s_per_gb", "cpu_user_s_per_gb", "cpu_system_s_per_gb", "cpu_path_s_per_gb", "cpu_agent_s_per_gb")
 
 
 def percentiles(group, names=("p50", "p90", "p99", "p99_9", "max")):

@@ -171,7 +171,7 @@ class Runner:
         self.others = [f"127.0.0.1:{ports.take()}" for _ in range(2)]
         self.site = Site(directory, ports, self.supervisor, [self.server, *self.others], self.facts["descriptors"])
         self.bench = measures.Bench(self.load_path, self.seconds, self.site)
-        self.start_server(self.server)
+        self.bench.server_pid = self.start_server(self.server).popen.pid
         try:
             certificates.make(directory)
         except (OSError, RuntimeError) as error:

@@ -335,6 +335,29 @@ class Mesh(unittest.TestCase):
         self.assertEqual((figures["cpu_us_per_request"], figures["cpu_agent_us_per_request"]), (5, 1))
         self.assertEqual(deployment.hops(), ["up", "pub"])
 
+    def test_a_path_counts_its_ends_too(self):
+        class One:
+            def pids(self):
+                return [2]
+
+        class Site:
+            pass
+
+        bench = measures.Bench("x", 1, Site())
+        bench.server_pid = 9
+        told = {"interrupted": False, "generator_cpu_s": 0.5,
+                "watched": [{"pid": 2, "user_s": 1, "system_s": 2}, {"pid": 9, "user_s": 0.25, "system_s": 4}]}
+        asked = []
+        runs, load.run = load.run, lambda *words, watch, **settings: asked.extend(watch) or told
+        try:
+            report = bench.run(candidates.Deployment("warren", "x", {"relay": One()}), [])
+        finally:
+            load.run = runs
+        self.assertEqual(asked, [2, 9])
+        figures = measures.per_unit(report, candidates.Deployment("warren", "x", {"relay": One()}), 2, measures.PER_GB, 1)
+        self.assertEqual((figures["cpu_s_per_gb"], figures["cpu_path_s_per_gb"]), (1.5, 3.875))
+        self.assertEqual(measures.per_unit(report, candidates.Deployment("direct", "x"), 2, measures.PER_GB, 1), {})
+
     def test_a_connection_is_new_by_its_addresses_or_by_their_being_taken_again(self):
         before = {("a", "v"): faults.OPEN, ("b", "v"): 5000, ("c", "v"): 300}
         self.assertFalse(faults.has_come(before, {("a", "v"): 6000, ("b", "v"): 4900}))
