@@ -39,7 +39,7 @@ public struct Half: ~Copyable {
     public internal(set) var bytes: UInt64 = 0
     /// Those of `bytes` that were spliced.
     public internal(set) var splicedBytes: UInt64 = 0
-    var fullReads: UInt8 = 0
+    var bulkReads: UInt8 = 0
     var shortSplices: UInt8 = 0
     /// The source is not, or no longer, fit for splice(2).
     var neverSplices = false

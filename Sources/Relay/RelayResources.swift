@@ -2,8 +2,8 @@ import TLS
 
 /// When a direction of two plain legs leaves the copying path for the kernel's.
 public enum SplicePolicy: String, Sendable, CaseIterable {
-    /// Splice bulk, copy the rest: in after `RelayResources.fullReadsToSplice` reads that filled the scratch buffer, out
-    /// after two splices that brought less than a quarter of it.
+    /// Splice bulk, copy the rest: in after `RelayResources.bulkReadsToSplice` reads in a row that brought a quarter of the
+    /// scratch buffer or more, out after two splices that brought less.
     case auto
     /// Splice from the first byte.
     case always
@@ -13,9 +13,11 @@ public enum SplicePolicy: String, Sendable, CaseIterable {
 
 /// What all tunnels of a loop share: scratch memory, blocks, pipes and the rules.
 public struct RelayResources: ~Copyable {
-    // HAProxy asks three reads in a row that filled the buffer likewise (channel_check_xfer): one is chance, three are a
-    // stream, and at 64 KiB each they are paid for by the first few spliced pipes.
-    static let fullReadsToSplice: UInt8 = 3
+    // HAProxy asks three reads in a row likewise (channel_check_xfer): one is chance, three are a stream, and they are paid for
+    // by the first few spliced pipes. They need not be full, for a relay that keeps up finds what has just come and no more, 64 KiB
+    // and 31 in turn for as long as the stream lasts. From 16 KiB on splicing costs no more than copying.
+    static let bulkReadsToSplice: UInt8 = 3
+    static let bulkReadSize = scratchSize / 4
     static let shortSplicesToCopy: UInt8 = 2
 
     /// Bytes read in one call on the copying path, at the most.

@@ -102,13 +102,13 @@ extension Tunnel {
         let scratch = left.room(in: resources.scratch)
         guard let count = receive(&half, from: &source, into: scratch, &resources, &io) else { return }
         left.spend(count)
-        if count == RelayResources.scratchSize {
-            half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
-            let isBulk = half.fullReads >= RelayResources.fullReadsToSplice
+        if count >= RelayResources.bulkReadSize {
+            half.bulkReads = min(half.bulkReads + 1, RelayResources.bulkReadsToSplice)
+            let isBulk = half.bulkReads >= RelayResources.bulkReadsToSplice
             if isBulk, resources.splicePolicy == .auto, half.maySplice { enterSplice(&half) }
         } else if count < scratch.count {
             // A read that only a grant kept short says nothing about the stream.
-            half.fullReads = 0
+            half.bulkReads = 0
         }
         half.bytes += UInt64(count)
         if half.isTapped { resources.tap(scratch, count) }

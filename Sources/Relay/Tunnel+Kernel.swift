@@ -14,12 +14,12 @@ extension Tunnel {
         _ half: inout Half, read count: Int, _ left: Allowance, _ resources: borrowing RelayResources
     ) {
         guard half.handOver == .undecided else { return }
-        if count >= RelayResources.scratchSize {
-            half.fullReads = min(half.fullReads + 1, RelayResources.fullReadsToSplice)
+        if count >= RelayResources.bulkReadSize {
+            half.bulkReads = min(half.bulkReads + 1, RelayResources.bulkReadsToSplice)
         } else {
-            half.fullReads = 0
+            half.bulkReads = 0
         }
-        let isBulk = half.fullReads >= RelayResources.fullReadsToSplice || resources.splicePolicy == .always
+        let isBulk = half.bulkReads >= RelayResources.bulkReadsToSplice || resources.splicePolicy == .always
         guard isBulk, resources.splicePolicy != .never, !half.isTapped, !left.isHard else { return }
         half.handOver = .wanted
     }

@@ -10,7 +10,7 @@ extension Tunnel {
     private static func leaveSplice(_ half: inout Half, _ resources: inout RelayResources) {
         if let pipe = half.pipe.take() { resources.pipes.giveBack(pipe, isEmpty: half.pipeBytes == 0) }
         half.path = .copy
-        half.fullReads = 0
+        half.bulkReads = 0
     }
 
     private static func copyForGood(_ half: inout Half, _ resources: inout RelayResources) {
@@ -46,7 +46,7 @@ extension Tunnel {
             half.pipeReadEnd = pipe.readEnd
             half.pipe = consume pipe
             half.pipeBytes = count
-            if count >= min(RelayResources.scratchSize / 4, asked) {
+            if count >= min(RelayResources.bulkReadSize, asked) {
                 half.shortSplices = 0
             } else {
                 half.shortSplices &+= 1

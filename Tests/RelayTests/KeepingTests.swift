@@ -152,7 +152,7 @@ struct KeepingTests {
         world.tunnel.forgetKept(&world.resources)
         world.send(world.client, 800_000)
         #expect(world.move() == .waiting)
-        // Under `auto` three full reads come first.
+        // Under `auto` three long reads come first.
         #expect(world.spliced >= 400_000 && world.targets[0].received == 802_000)
         world.finish()
     }

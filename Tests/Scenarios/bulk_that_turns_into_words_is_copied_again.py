@@ -42,8 +42,7 @@ def run():
             for _ in range(2):
                 begin = journal.count()
                 say([BULK])
-                # Three full reads are copied first, and more where a read found less than was on its way. Each byte is spliced
-                # twice, into the pipe and out of it.
+                # Three long reads are copied first. Each byte is spliced twice, into the pipe and out of it.
                 assert moved(journal, begin)["splice"] > BULK, f"bulk is copied: {moved(journal, begin)}"
                 assert path() == "splice/copy", path()
                 # Two short splices are not bulk any more.
