@@ -120,7 +120,7 @@ SHOWN = {
     "latency": ("p99_us", "p50_us", "p90_us", "p99_9_us", "max_us", "rate", "lag_p99_us"),
     "idle": ("kb_per_tunnel", "kb_per_tunnel_per_hop", "rss_mb", "rss_after_mb", "rss_kept", "agent_rss_mb"),
     "syscalls": ("syscalls_per_request", "syscalls_per_connection", "syscalls_per_mb"),
-    "mix": ("mice_p99_us", "mice_p50_us", "gbit_per_s"),
+    "mix": ("mice_p99_us", "mice_p50_us", "requests_per_s", "gbit_per_s"),
     "slow": ("growth_mb", "gbit_per_s"),
     "converge": ("converge_ms", "failed"),
     "resilience": ("failed", "held", "late", "converge_ms", "back_ms"),

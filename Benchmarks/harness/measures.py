@@ -53,8 +53,9 @@ def per_unit(report, deployment, count, names, factor):
     """CPU in all and apart, for each of `count` units; nothing without a process to watch (the direct path). An agent's
     share stands by itself.
 
-    Beside it what the whole path took, client and server included: who moves a segment's bytes through the kernel, the sender, the
-    receiver or who happens to run, is a matter of whose queue was full, so a proxy can leave work to its neighbours.
+    Beside it what the whole path took, client and server included: who moves a segment's bytes through the kernel, the
+    sender, the receiver or who happens to run, is a matter of whose queue was full, so a proxy can leave work to its
+    neighbours.
     """
     if not deployment.pids():
         return {}
@@ -85,7 +86,8 @@ def groups_of(row):
     if row.measure == "bulk":
         return [f"bulk,count={settings['streams']},direction={settings['direction']}"]
     if row.measure == "mix":
-        return [f"request,count={settings['mice']}", f"bulk,count={settings['elephants']},direction=from"]
+        pace = f",read-rate={settings['rate']}" if settings.get("rate") else ""
+        return [f"request,count={settings['mice']}", f"bulk,count={settings['elephants']},direction=from{pace}"]
     if row.measure in ("request", "connect"):
         idle = [f"hold,count={settings['idle']}"] if settings.get("idle") else []
         return [f"{row.measure},count={settings['connections']},bytes={settings['bytes']}", *idle]
@@ -236,7 +238,8 @@ def mix(bench, row, deployment):
     refuse_failures(mice)
     refuse_failures(elephants)
     found = percentiles(mice)
-    return {"mice_p50_us": found["p50_us"], "mice_p99_us": found["p99_us"], "gbit_per_s": elephants["gbit_per_s"]}
+    return {"mice_p50_us": found["p50_us"], "mice_p99_us": found["p99_us"], "requests_per_s": mice["requests_per_s"],
+            "gbit_per_s": elephants["gbit_per_s"]}
 
 
 def slow(bench, row, deployment):

@@ -131,6 +131,7 @@ def shortened(row):
         return (f"{settings['connections']} conn., {settings['rate']}/s" if settings["scope"] == "connections"
                 else f"{settings['connections']} of {settings['rate'] / 1e6:g} MB/s {each}")
     if row["measure"] in ("mix", "slow", "converge", "syscalls"):
-        return {"mix": "64 mice, 8 elephants", "slow": "64 slow readers", "converge": "one of two",
+        pace = f" of {settings['rate'] / 1e6:g} MB/s" if "rate" in settings else ""
+        return {"mix": f"64 mice, 8 elephants{pace}", "slow": "64 slow readers", "converge": "one of two",
                 "syscalls": "calls"}[row["measure"]]
     return f"{settings['connections']:,} tunnels"
