@@ -40,7 +40,7 @@ struct resumable_entry {
     SSL_SESSION *session;
     int64_t verified_at;    /* when the peer's chain was verified in full */
     int64_t good_until;
-    uint64_t used;
+    uint64_t kept, used;    /* turns of the engine: when it came, which no other session has, and when it was offered last */
 };
 
 struct warren_tls_peer {
@@ -190,9 +190,9 @@ struct warren_tls_session {
     int64_t verified_at, good_until;
     struct record_state records;
     uint64_t openssl_sealed;      /* records OpenSSL wrote under the application key */
+    uint64_t offered;             /* client: `kept` of the session that went into this handshake; 0 none */
     uint16_t version, cipher, group;
     uint8_t complete, resumed, peer_closed, closed, dead, started, detached, rekeyed;
-    uint8_t is_offered;           /* client: a session to resume went into this handshake */
     uint8_t no_ticket_comes;      /* client: the server has said so */
     uint8_t ticket_key_leaves;    /* server: the ticket that is resumed from was sealed with the key before this one */
     uint8_t tickets_when_new, tickets_when_resumed; /* server: how many the client asked for */

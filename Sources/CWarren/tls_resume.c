@@ -118,11 +118,9 @@ static int64_t earliest(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* Until when a session may be resumed. */
-static int64_t end_of_resumption(const warren_tls_session *session) {
-    const warren_tls_context *context = session->context;
-    int64_t end = session->verified_at + context->resumption_seconds;
-    return earliest(end, earliest(session->good_until, context->not_after));
+/* Until when a session may be resumed whose peer was verified then, and whose certificates and CRLs are good until then. */
+static int64_t end_of_resumption(const warren_tls_context *context, int64_t verified_at, int64_t good_until) {
+    return earliest(verified_at + context->resumption_seconds, earliest(good_until, context->not_after));
 }
 
 static int issue(SSL *ssl, void *argument) {
@@ -131,7 +129,8 @@ static int issue(SSL *ssl, void *argument) {
     SSL_SESSION *state = SSL_get_session(ssl);
     struct provenance provenance = {1, session->verified_at, session->good_until, {0}};
     memcpy(provenance.trust, session->context->trust, sizeof provenance.trust);
-    int64_t left = end_of_resumption(session) - warren_tls_now(session->context->engine);
+    int64_t left = end_of_resumption(session->context, session->verified_at, session->good_until)
+        - warren_tls_now(session->context->engine);
     /* Nothing may be left when the chain's verdict came from the table. `redeem` refuses such a ticket by itself, but OpenSSL
      * cannot encode one whose lifetime is 0: it reads that back as 3, finds its copy longer than the original, and fails the
      * handshake with internal_error (ssl/statem/statem_srvr.c, construct_stateless_ticket). */
@@ -156,9 +155,10 @@ static SSL_TICKET_RETURN redeem(
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     memcpy(&provenance, data, sizeof provenance);
     int64_t now = warren_tls_now(context->engine);
+    /* Our own end is looked at too: the ticket may be of a time when we had a certificate that ends later. */
     if (provenance.format != 1 || CRYPTO_memcmp(provenance.trust, context->trust, 32) != 0
-        || now < provenance.verified_at || now >= provenance.verified_at + context->resumption_seconds
-        || now >= provenance.good_until)
+        || now < provenance.verified_at
+        || now >= end_of_resumption(context, provenance.verified_at, provenance.good_until))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     session->verified_at = provenance.verified_at;
     session->good_until = provenance.good_until;
@@ -206,7 +206,7 @@ static int keep(SSL *ssl, SSL_SESSION *state) {
     warren_tls_context *context = session->context;
     if (session->resumption_key == NULL || context->resumable == NULL) return 0;
     if (SSL_SESSION_is_resumable(state) != 1) return 0;
-    if (end_of_resumption(session) <= warren_tls_now(context->engine)) return 0;
+    if (end_of_resumption(context, session->verified_at, session->good_until) <= warren_tls_now(context->engine)) return 0;
     /* OpenSSL's clients spoil a TLS 1.3 session when it was used once, if it has an identifier; a ticket needs none. */
     if (SSL_version(ssl) == TLS1_3_VERSION) {
         static const unsigned char none[1];
@@ -218,7 +218,7 @@ static int keep(SSL *ssl, SSL_SESSION *state) {
     entry->session = state;
     entry->verified_at = session->verified_at;
     entry->good_until = session->good_until;
-    entry->used = ++context->engine->turn;
+    entry->kept = entry->used = ++context->engine->turn;
     context->counters.sessions_kept++;
     return 1;
 }
@@ -237,23 +237,22 @@ void warren_tls_resume_offer(warren_tls_session *session) {
     struct resumable_entry *entry = find(context, session->resumption_key);
     if (entry == NULL) return;
     int64_t now = warren_tls_now(context->engine);
-    session->verified_at = entry->verified_at;
-    session->good_until = entry->good_until;
-    if (now < entry->verified_at || now >= end_of_resumption(session)) {
+    if (now < entry->verified_at || now >= end_of_resumption(context, entry->verified_at, entry->good_until)) {
         drop(entry);
-        session->verified_at = 0;
-        session->good_until = 0;
         return;
     }
+    session->verified_at = entry->verified_at;
+    session->good_until = entry->good_until;
     /* If the server does not take it, the full handshake that follows overwrites both times. */
     entry->used = ++context->engine->turn;
-    session->is_offered = SSL_set_session(session->ssl, entry->session) == 1;
+    if (SSL_set_session(session->ssl, entry->session) == 1) session->offered = entry->kept;
 }
 
+/* A session that has come since, on another connection, is not the one that failed. */
 void warren_tls_resume_forget(warren_tls_session *session) {
-    if (!session->is_offered) return;
+    if (session->offered == 0) return;
     struct resumable_entry *entry = find(session->context, session->resumption_key);
-    if (entry != NULL) drop(entry);
+    if (entry != NULL && entry->kept == session->offered) drop(entry);
 }
 
 int warren_tls_resume_setup(warren_tls_context *context, uint32_t capacity) {

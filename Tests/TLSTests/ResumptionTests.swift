@@ -130,6 +130,73 @@ import Testing
         mesh.engine.pretend(time: nil)
     }
 
+    /// The end of our own certificate bounds a resumption in either role, whatever the other side's clock and certificate say:
+    /// each side has an engine of its own, and only the one whose certificate ends is told the time of that end.
+    @Test(arguments: policies, [TLSRole.client, .server])
+    func neverPastTheEndOfOurOwnCertificate(policy: TLSPolicy, role: TLSRole) throws {
+        let mesh = try Mesh()
+        let short = Authority(
+            issuer: mesh.root, name: "short", uri: "spiffe://test.consul/ns/default/dc/dc1/svc/short", ends: 60)
+        let engine = try TLSEngine()
+        let own = try TLSContext(
+            role: role, identity: short.identity(), trust: TLSTrust(roots: mesh.root.certificate), policy: policy,
+            tickets: role == .server ? TicketKeys() : nil, engine: engine)
+        let client = role == .client ? own : try mesh.client(policy)
+        let server = role == .server ? own : try mesh.server(policy, tickets: TicketKeys())
+        let end = try #require(own.notAfter)
+        _ = try connect(client, server)
+        engine.pretend(time: end - 1)
+        #expect(try connect(client, server).client.isResumed)
+        engine.pretend(time: end)
+        let late = try connect(client, server)
+        #expect(!late.client.isResumed && !late.server.isResumed)
+        // Nor from a ticket that was given after the end.
+        #expect(try !connect(client, server).client.isResumed)
+        engine.pretend(time: nil)
+    }
+
+    /// A certificate that came with a reload may end before the one that a ticket was given under.
+    @Test(arguments: policies) func neverPastTheEndOfACertificateThatCameLater(policy: TLSPolicy) throws {
+        let mesh = try Mesh()
+        let keys = try TicketKeys()
+        let client = try mesh.client(policy)
+        _ = try connect(client, try mesh.server(policy, tickets: keys))
+        let short = Authority(issuer: mesh.root, name: "db", ends: 60)
+        let engine = try TLSEngine()
+        let renewed = try TLSContext(
+            role: .server, identity: short.identity(), trust: TLSTrust(roots: mesh.root.certificate), policy: policy,
+            tickets: keys, engine: engine)
+        engine.pretend(time: renewed.notAfter)
+        #expect(try !connect(client, renewed).server.isResumed)
+        engine.pretend(time: nil)
+    }
+
+    /// What fails with a handshake is the session that was offered in it, not one that another connection has brought since.
+    @Test(arguments: policies) func aFailedHandshakeTakesOnlyItsOwnSession(policy: TLSPolicy) throws {
+        let mesh = try Mesh()
+        let keys = try TicketKeys()
+        let client = try mesh.client(policy)
+        let server = try mesh.server(policy, tickets: keys)
+        func fail(_ leg: Leg) {
+            leg.arrived = [21, 3, 3, 0, 2, 2, 40]
+            #expect(throws: TLSFault.self) { _ = try leg.shake() }
+        }
+        func beginning() throws -> Leg {
+            let leg = Leg(try Session(context: client, resumption: "db"))
+            _ = try leg.shake()
+            return leg
+        }
+        _ = try connect(client, server)
+        let slow = try beginning()
+        // A ticket whose key is on its way out is replaced in the handshake that shows it.
+        server.use(try keys.rotated())
+        #expect(try connect(client, server).client.isResumed)
+        fail(slow)
+        #expect(try connect(client, server).client.isResumed, "the newer session went with the older one")
+        fail(try beginning())
+        #expect(try !connect(client, server).client.isResumed, "the session that failed is offered again")
+    }
+
     @Test(arguments: policies) func aClientForgetsItsSessionsWhenTold(policy: TLSPolicy) throws {
         let mesh = try Mesh()
         let (client, server) = (try mesh.client(policy), try mesh.server(policy, tickets: try TicketKeys()))
