@@ -263,7 +263,12 @@ warren_tls_context *warren_tls_context_new(
         warren_tls_describe(fault, WARREN_TLS_CONFIGURATION, "certificate chain: a server needs one");
         goto failed;
     }
-    if (config->chain_length != 0 && use_identity(context, config, fault) != 0) goto failed;
+    if (config->chain_length != 0) {
+        int before = warren_tls_memory_secret(1);
+        int used = use_identity(context, config, fault);
+        warren_tls_memory_secret(before);
+        if (used != 0) goto failed;
+    }
     if (use_trust(context, config, fault) != 0) goto failed;
     if (warren_tls_resume_setup(context, config->resumption_capacity) != 0) {
         warren_tls_describe(fault, WARREN_TLS_INTERNAL, "resumption cannot be set up");

@@ -5,6 +5,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/ssl.h>
 
+#include "tls_memory.h"
 #include "warren_tls.h"
 
 #define WARREN_HIDDEN __attribute__((visibility("hidden")))
@@ -260,14 +261,6 @@ WARREN_HIDDEN int warren_kdf_expand(
     struct warren_kdf *kdf, const EVP_MD *hash, const uint8_t *secret, size_t secret_length, const uint8_t *prefix,
     size_t prefix_length, const uint8_t *label, size_t label_length, const uint8_t *data, size_t data_length, uint8_t *out,
     size_t length);
-
-/* tls_memory.c */
-/* Tells how large OpenSSL's session objects are. */
-WARREN_HIDDEN void warren_tls_memory_note(const SSL *ssl);
-/* From here on the calling thread keeps small blocks of OpenSSL's at hand, until it ends. */
-WARREN_HIDDEN void warren_tls_memory_keep(void);
-/* Gives the calling thread's blocks back to malloc. */
-WARREN_HIDDEN void warren_tls_memory_trim(void);
 
 /* tls_bio.c */
 WARREN_HIDDEN BIO *warren_tls_bio_new(warren_tls_session *session);

@@ -10,6 +10,9 @@
  * by size, last in first out, and 256 KiB of them at the most: what a dozen handshakes under way give back. A request of a KiB
  * or more that reached malloc would make it merge all it has at hand first (malloc_consolidate), so those are kept too.
  *
+ * While a private key is read, every block is wiped on its way back: OpenSSL wipes the key itself, but not all that a PEM text
+ * passes through until it is one.
+ *
  * OpenSSL's two record buffers, 16 KiB and some bytes each, come and go with each flight of a handshake and, where records are
  * left to it, with each record, for idle tunnels shall hold none (SSL_MODE_RELEASE_BUFFERS); one of 21 KiB for a handshake's
  * messages comes and goes with it. Eight of those are kept as well. */
@@ -18,8 +21,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "tls_internal.h"
+#include "tls_memory.h"
 
 enum {
     /* malloc may hand out a little more than was asked for when what is left over would be no block of its own. */
@@ -56,6 +60,7 @@ struct shelf {
 
 static __thread struct shelf shelf;
 static __thread int is_shelf_owned; /* by a thread that will clear it when it ends */
+static __thread int is_secret;      /* what this thread gives back now */
 static pthread_key_t at_end;
 static int has_key;
 
@@ -99,7 +104,7 @@ static void give_back(void *memory, const char *file, int line) {
     (void)file, (void)line;
     if (memory == NULL) return;
     size_t least = atomic_load_explicit(&session_size, memory_order_relaxed), size = malloc_usable_size(memory);
-    if (least != 0 && size >= least && size - least < SLACK) OPENSSL_cleanse(memory, size);
+    if (is_secret || (least != 0 && size >= least && size - least < SLACK)) OPENSSL_cleanse(memory, size);
     if (size >= LEAST && size < LEAST + CLASSES * STEP && shelf.bytes < MOST_KEPT && is_shelf_owned) {
         size_t class = (size - LEAST) / STEP;
         *(void **)memory = shelf.first[class];
@@ -115,15 +120,36 @@ static void give_back(void *memory, const char *file, int line) {
     free(memory);
 }
 
+static void *resize(void *memory, size_t size, const char *file, int line) {
+    if (memory == NULL) return take(size, file, line);
+    if (size == 0) {
+        give_back(memory, file, line);
+        return NULL;
+    }
+    if (!is_secret) return realloc(memory, size);
+    void *other = take(size, file, line);
+    if (other == NULL) return NULL;
+    size_t held = malloc_usable_size(memory);
+    memcpy(other, memory, held < size ? held : size);
+    give_back(memory, file, line);
+    return other;
+}
+
 /* OpenSSL takes other functions only before its first allocation. */
 __attribute__((constructor)) static void stand_between(void) {
     has_key = pthread_key_create(&at_end, clear) == 0;
-    (void)CRYPTO_set_mem_functions(take, NULL, give_back);
+    (void)CRYPTO_set_mem_functions(take, resize, give_back);
 }
 
 void warren_tls_memory_keep(void) {
     /* Any value but NULL makes the thread's end call `clear`. */
     if (!is_shelf_owned && has_key && pthread_setspecific(at_end, &shelf) == 0) is_shelf_owned = 1;
+}
+
+int warren_tls_memory_secret(int secret) {
+    int before = is_secret;
+    is_secret = secret;
+    return before;
 }
 
 void warren_tls_memory_trim(void) {

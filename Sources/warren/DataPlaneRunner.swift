@@ -17,11 +17,26 @@ enum DataPlaneRunner {
     /// An address to listen on, and what `-listen` calls it.
     private typealias Listener = (address: SocketAddress, name: EndpointName)
 
-    /// Serves `route` as `options` say until a signal has ended it; the exit status. `renewal` is asked for the route anew
+    /// Serves a route as `options` say until a signal has ended it; the exit status. `renewal` is asked for the route anew
     /// on SIGHUP and every two seconds; it answers only when something has changed.
+    ///
+    /// The route is made by `makeRoute` in a frame that is gone when the loops run: a route that somebody here still held would
+    /// keep its private key in memory long after the key was replaced.
     static func run(
-        _ command: String, _ options: DataPlaneFlags, _ route: Route, renewal: (any Renewal)? = nil
+        _ command: String, _ options: DataPlaneFlags, renewal: (any Renewal)? = nil,
+        _ makeRoute: () throws(Flags.Misuse) -> Route
     ) throws(Flags.Misuse) -> Int32 {
+        let control = try start(command, options, renewal, makeRoute)
+        control.run()
+        options.log.flush()
+        return 0
+    }
+
+    private static func start(
+        _ command: String, _ options: DataPlaneFlags, _ renewal: (any Renewal)?,
+        _ makeRoute: () throws(Flags.Misuse) -> Route
+    ) throws(Flags.Misuse) -> ControlLoop {
+        let route = try makeRoute()
         let shadows = options.route.mirror == nil ? 0 : options.loop.shadowLimit
         let beside = descriptorsBeside + options.workers * (descriptorsEachWorker + shadows)
         let wanted = options.maxConnections * 2 + beside
@@ -43,9 +58,8 @@ enum DataPlaneRunner {
         let log = options.log.logger(command)
         let listeners = try addressesToListenOn(options)
 
-        let control: ControlLoop
         do {
-            control = try ControlLoop()
+            let control = try ControlLoop()
             let box = RunningPlane.Box()
             let handle = control.handle
             let plane = try DataPlane(
@@ -58,13 +72,11 @@ enum DataPlaneRunner {
             let running = RunningPlane(control, plane, id, log, drainTimeout: options.drainTimeout, renewal: renewal)
             box.plane = running
             for address in addresses { log.info("listening", .text("address", address.description)) }
+            return control
         } catch {
             options.log.discardAccessLog()
             throw misuse(error, listeners)
         }
-        control.run()
-        options.log.flush()
-        return 0
     }
 
     /// Why a start failed, in the words of the flags. The address stands beside its flag where a name was given.

@@ -27,8 +27,9 @@ func runRelay(_ words: [String]) -> Int32 {
         var options = try DataPlaneFlags(flags)
         options.loop.splice = try flags.choice("splice", default: .auto)
         let targets = try DataPlaneRunner.targets(options)
-        return try DataPlaneRunner.run(
-            "relay", options, Route(name: "relay", plan: options.plan("relay", targets), settings: options.route))
+        return try DataPlaneRunner.run("relay", options) {
+            Route(name: "relay", plan: options.plan("relay", targets), settings: options.route)
+        }
     } catch {
         complain("warren relay: \(error)")
         return 1

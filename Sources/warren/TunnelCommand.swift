@@ -40,9 +40,11 @@ private func runTunnel(_ role: TLSRole, _ words: [String]) -> Int32 {
         options.loop.accelerator = try AcceleratorFlag.value(flags)
         options.loop.splice = try flags.choice("splice", default: .auto)
         let source = try TunnelSource(role, flags, options)
-        guard let route = try source.renewed(insist: true) else { return 1 }
-        if let complaint = source.kernelComplaint { complain("warren \(name): \(complaint)") }
-        return try DataPlaneRunner.run(name, options, route, renewal: source)
+        return try DataPlaneRunner.run(name, options, renewal: source) { () throws(Flags.Misuse) in
+            let route = try source.current()
+            if let complaint = source.kernelComplaint { complain("warren \(name): \(complaint)") }
+            return route
+        }
     } catch {
         complain("warren \(name): \(error)")
         return 1

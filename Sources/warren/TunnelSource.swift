@@ -140,10 +140,13 @@ final class TunnelSource: Renewal {
     }
 
     func renewed(insist: Bool) throws(Flags.Misuse) -> Route? {
-        let current = ([certificate, key, roots] + (revocations.map { [$0] } ?? [])).map(Self.stamp)
-        guard insist || current != stamps else { return nil }
+        insist || stampsNow() != stamps ? try current() : nil
+    }
+
+    /// The route as the files have it now.
+    func current() throws(Flags.Misuse) -> Route {
         // Taken note of before reading: a file that is broken is complained about once, and looked at again when it changes.
-        stamps = current
+        stamps = stampsNow()
         var keyBytes = try Self.read(key, flag: "key")
         defer { keyBytes.withUnsafeMutableBytes { warren_wipe($0.baseAddress, $0.count) } }
         let material = TLSMaterial(
@@ -174,6 +177,10 @@ final class TunnelSource: Renewal {
     func rotatedTickets() throws(TLSFault) -> TicketKeys? {
         tickets = try tickets?.rotated()
         return tickets
+    }
+
+    private func stampsNow() -> [Stamp?] {
+        ([certificate, key, roots] + (revocations.map { [$0] } ?? [])).map(Self.stamp)
     }
 
     private static func stamp(_ path: String) -> Stamp? {

@@ -1,6 +1,8 @@
 /* Looks for secrets where none may be left. */
 #define _GNU_SOURCE /* memmem(3) */
 #include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +37,9 @@ static long find_between(int memory, uintptr_t from, uintptr_t to, const uint8_t
     long found = 0;
     while (to - from >= length) {
         size_t size = to - from < CHUNK ? to - from : CHUNK;
+        /* `chunk` is in what is read too, and would show what stands flipped in front of it the right way round. */
+        memset(chunk, 0, sizeof chunk);
         ssize_t got = pread(memory, chunk, size, (off_t)from);
-        /* Bytes of `chunk` itself come as they were a moment ago: flipped, or zero. */
         if (got < (ssize_t)length) break;
         for (ssize_t i = 0; i < got; i++) chunk[i] ^= 0xff;
         for (uint8_t *at = chunk; (at = memmem(at, (size_t)(chunk + got - at), wanted, length)) != NULL; at++) found++;
@@ -91,4 +94,58 @@ size_t proof_seal_under(
     int outcome = warren_record_seal(&session, plain, length, &consumed);
     warren_record_end(&session);
     return outcome == 0 && consumed == length ? sink.count : 0;
+}
+
+/* By read(2): a stream would keep what it read in a buffer of its own. */
+static size_t read_whole(const char *folder, const char *name, uint8_t *to, size_t room) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? -1 : read(file, to, room);
+    if (file >= 0) close(file);
+    unlink(path);
+    return got > 0 && (size_t)got < room ? (size_t)got : 0;
+}
+
+/* The number of a P-256 key in PEM, which stands behind "version 1, 32 bytes" in SEC1 and in PKCS#8 alike. */
+static int flip_number(const uint8_t *pem, size_t length, uint8_t in_file[32], uint8_t in_openssl[32]) {
+    static const uint8_t before[] = {2, 1, 1, 4, 32};
+    uint8_t text[512], der[512];
+    size_t count = 0;
+    const uint8_t *at = memchr(pem, '\n', length);
+    for (; at != NULL && at < pem + length && *at != '-' && count < sizeof text; at++)
+        if (*at != '\n') text[count++] = *at;
+    int size = EVP_DecodeBlock(der, text, (int)count);
+    const uint8_t *number = size > 0 ? memmem(der, (size_t)size, before, sizeof before) : NULL;
+    if (number != NULL && number + sizeof before + 32 <= der + size) {
+        flipped(number + sizeof before, 32, in_file);
+        for (int i = 0; i < 32; i++) in_openssl[i] = in_file[31 - i];
+    }
+    OPENSSL_cleanse(text, sizeof text);
+    OPENSSL_cleanse(der, sizeof der);
+    return number != NULL ? 0 : -1;
+}
+
+int proof_make_apart(int pkcs8, struct proof_apart *made) {
+    char folder[] = "/tmp/warren-proof-XXXXXX", command[512];
+    if (mkdtemp(folder) == NULL) return -1;
+    snprintf(
+        command, sizeof command,
+        "cd %s && umask 077 && { openssl ecparam -name prime256v1 -genkey -noout %s >key; } 2>/dev/null"
+        " && openssl req -x509 -key key -subj /CN=apart -days 2 -out certificate 2>/dev/null",
+        folder, pkcs8 ? "| openssl pkcs8 -topk8 -nocrypt" : "");
+    int status = system(command);
+    made->key_length = read_whole(folder, "key", made->key, sizeof made->key);
+    made->certificate_length = read_whole(folder, "certificate", made->certificate, sizeof made->certificate);
+    rmdir(folder);
+    if (status != 0 || made->key_length < 128 || made->certificate_length == 0) return -1;
+    const uint8_t *line = (const uint8_t *)memchr(made->key, '\n', made->key_length) + 1;
+    /* The first line of PKCS#8 is nearly the same for every such key. */
+    if (pkcs8) line = (const uint8_t *)memchr(line, '\n', 128) + 1;
+    flipped(line, sizeof made->flipped_text, made->flipped_text);
+    return flip_number(made->key, made->key_length, made->flipped_number, made->flipped_number_reversed);
+}
+
+void proof_forget_key(struct proof_apart *made) {
+    OPENSSL_cleanse(made->key, sizeof made->key);
 }

@@ -64,6 +64,30 @@ struct SecretTests {
         #expect(places(kept) > 0)
     }
 
+    @Test("of certificates are in one place each, and nowhere once their context has gone", arguments: [false, true])
+    func keysOfCertificates(pkcs8: Bool) throws {
+        let made = UnsafeMutablePointer<proof_apart>.allocate(capacity: 1)
+        made.initialize(to: proof_apart())
+        defer { made.deallocate() }
+        try #require(proof_make_apart(pkcs8 ? 1 : 0, made) == 0)
+        func bytes<T>(_ part: T) -> [UInt8] { withUnsafeBytes(of: part) { [UInt8]($0) } }
+        let text = bytes(made.pointee.flipped_text)
+        let (number, reversed) = (bytes(made.pointee.flipped_number), bytes(made.pointee.flipped_number_reversed))
+        let certificate = Array(bytes(made.pointee.certificate).prefix(made.pointee.certificate_length))
+        do {
+            let key = UnsafeRawBufferPointer(start: made, count: made.pointee.key_length)
+            let identity = TLSIdentity(chain: certificate, key: key)
+            proof_forget_key(made)
+            let context = try TLSContext(
+                role: .client, identity: identity, trust: TLSTrust(roots: certificate), engine: TLSEngine())
+            #expect(context.notAfter != nil)
+            #expect(places(text) == 1, "a reader of PEM left its text behind")
+            #expect(places(number) == 0, "a reader of PEM left the number behind")
+            #expect(places(reversed) >= 1, "the search does not find what is there")
+        }
+        for one in [text, number, reversed] { #expect(places(one) == 0, "a private key is still in memory") }
+    }
+
     /// RFC 8448 section 3: the server's application traffic secret, its key and IV, and its record number 1 of 50 bytes.
     @Test("give the keys and the record that RFC 8448 prints")
     func trace() throws {

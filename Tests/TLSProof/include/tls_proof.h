@@ -90,6 +90,16 @@ size_t proof_flipped_secret(struct warren_tls_session *session, int writing, uin
 size_t proof_flipped_key(struct warren_tls_session *session, int writing, uint8_t to[32]);
 /* How often bytes stand in memory this process can write to, stacks included: the heap, freed parts of it too. */
 long proof_find_in_memory(const uint8_t *flipped, size_t length);
+/* A new P-256 key with a certificate of its own, made by the openssl program: nothing of the key is in this process but what
+ * stands here, and, flipped, what to look for: a line of its text, its number as files have it and as OpenSSL has it. */
+struct proof_apart {
+    uint8_t key[1024], certificate[2048];
+    size_t key_length, certificate_length;
+    uint8_t flipped_text[48], flipped_number[32], flipped_number_reversed[32];
+};
+int proof_make_apart(int pkcs8, struct proof_apart *made);
+/* Wipes `key`. */
+void proof_forget_key(struct proof_apart *made);
 /* RFC 8446 section 7.3: key and IV of AES-128-GCM out of a secret; and a record sealed under them. 0 good. */
 int proof_derive(
     struct warren_tls_engine *engine, const uint8_t secret[32], uint8_t key[16], uint8_t iv[12]);
