@@ -111,7 +111,7 @@ final class DataLoop {
             throw .tls(error)
         }
         resources = RelayResources(splice: settings.splice, pipeLimit: settings.pipeLimit)
-        handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond)
+        handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond, loops: settings.workers)
         spare = Self.openSpare()
     }
 

@@ -56,8 +56,8 @@ extension RouteSettings {
 public struct LoopSettings: Sendable {
     /// Connections that all loops of a plane hold at once; those beyond wait in the kernel's queue.
     public var maxConnections: Int = 8192
-    /// TLS handshakes this loop begins in a second; those beyond wait in the kernel's queue, so that no CPU is spent on
-    /// them; 0 for no limit.
+    /// TLS handshakes that all loops of a plane begin in a second, each its share of them; those beyond wait in the kernel's
+    /// queue, so that no CPU is spent on them; 0 for no limit.
     public var maxHandshakesPerSecond: Int = 0
     /// Bytes that the connections with much to move may move in one turn of the loop, each way, taken together: large enough
     /// that a bulk stream alone loses nothing to the loop's round, small enough that a request beside many of them waits

@@ -51,9 +51,6 @@ enum DataPlaneRunner {
         var settings = options.loop
         settings.pipeLimit = min(mostPipes, fewestPipes + (limit - wanted) / 2 / options.workers)
         settings.maxConnections = options.maxConnections
-        if settings.maxHandshakesPerSecond > 0 {
-            settings.maxHandshakesPerSecond = max(1, settings.maxHandshakesPerSecond / options.workers)
-        }
 
         let log = options.log.logger(command)
         let listeners = try addressesToListenOn(options)

@@ -166,4 +166,20 @@ struct HandshakeBudgetTests {
         open.spend(now: now)
         #expect(open.wait(now: now) == nil)
     }
+    @Test("is one rate over all loops, also one of less than a handshake a second for each", arguments: [1, 3, 20, 21])
+    func shared(rate: Int) {
+        let second: UInt64 = 1_000_000_000
+        let loops = 2
+        var budgets = [HandshakeBudget](repeating: HandshakeBudget(perSecond: rate, loops: loops), count: loops)
+        var begun = 0
+        for millisecond in UInt64(10_000)...30_000 {
+            for loop in 0..<loops where budgets[loop].wait(now: millisecond * second / 1000) == nil {
+                budgets[loop].spend(now: millisecond * second / 1000)
+                begun += 1
+            }
+        }
+        // What full buckets give at once, and twenty seconds.
+        let most = max(rate, loops) + 20 * rate
+        #expect((most - loops...most).contains(begun), "\(begun)")
+    }
 }
