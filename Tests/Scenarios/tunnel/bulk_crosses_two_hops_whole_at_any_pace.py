@@ -102,12 +102,12 @@ def one(realm, block, seed, size, records, streams):
 def run():
     seed = int(os.environ.get("SEED", random.randrange(1 << 31)))
     block = random.Random(seed).randbytes(BLOCK)
-    size = (1250 << 20) if is_full() else (256 << 20)
+    size = (2500 << 20) if is_full() else (256 << 20)
     with folder() as place:
         realm = Realm(place)
         try:
             for records in ("detached", "attached"):
-                # 2 kinds x 2 streams x 2 ways x size: 2 GB, or 10 GB with --full.
+                # 2 streams x 2 ways x size for each kind: 1 GB, or 10 GB with --full.
                 one(realm, block, seed, size, records, 2)
         except BaseException:
             print(f"seed {seed}")
