@@ -41,7 +41,8 @@ extension Tunnel {
         var (transportEnded, endFollows) = (false, false)
         // The kernel cannot be given the beginning of a record back: when it is to have the next one, reading stops at a boundary.
         if source.isReadable, carried < RelayResources.batchSize, untilBoundary > 0 {
-            let most = min(left.room(upTo: RelayResources.batchSize), untilBoundary)
+            // With what was carried over a batch, so that all of it opens at once and leaves in one write.
+            let most = min(left.room(upTo: RelayResources.batchSize - carried), untilBoundary)
             let room = UnsafeMutableRawBufferPointer(rebasing: memory[carried..<carried + most])
             switch io.receive(source.descriptor, into: room) {
             case .bytes(let arrived):
