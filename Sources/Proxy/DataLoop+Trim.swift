@@ -47,6 +47,7 @@ extension DataLoop {
         guard crowd.isSmall(connections.count) else { return }
         connections.trim()
         peers.trim()
+        loop.timers.trim()
         resources.buffers.trim()
         engine.trim()
         Memory.trim()

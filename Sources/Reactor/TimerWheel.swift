@@ -30,6 +30,7 @@ public struct TimerWheel: ~Copyable {
     private static let tickBits: UInt64 = 20
     private static let levels = 6
     private static let none = UInt32.max
+    private static let least = 64
     private static let firing: UInt16 = 384
     private static let free: UInt16 = 385
     /// The furthest ahead that the top level can hold, 2.2 years: one slot less than a round, because the slot of this very
@@ -37,7 +38,8 @@ public struct TimerWheel: ~Copyable {
     private static let horizon: UInt64 = 1 << 36 - 1 << 30
 
     private var nodes: UnsafeMutablePointer<Node>
-    private var capacity: Int
+    /// How many timers fit without another allocation.
+    public private(set) var capacity: Int
     private var firstFree: UInt32
     private let heads: UnsafeMutablePointer<UInt32>
     private let occupied: UnsafeMutablePointer<UInt64>
@@ -47,7 +49,7 @@ public struct TimerWheel: ~Copyable {
 
     /// An empty wheel whose time begins at `now`.
     public init(now: Instant) {
-        capacity = 64
+        capacity = Self.least
         nodes = .allocate(capacity: capacity)
         heads = .allocate(capacity: 385)
         heads.initialize(repeating: Self.none, count: 385)
@@ -114,6 +116,27 @@ public struct TimerWheel: ~Copyable {
             }
             elapsed = max(elapsed, tick)
             spread(level: level, slot: slot)
+        }
+    }
+
+    /// Gives memory back, as far as no armed timer lies in it; what is armed next lies as low as there is room. Takes time in
+    /// proportion to `capacity`.
+    public mutating func trim() {
+        var needed = capacity
+        while needed > 0, nodes[needed - 1].place == Self.free { needed -= 1 }
+        var narrower = Self.least
+        while narrower < needed { narrower *= 2 }
+        if narrower < capacity {
+            let kept = UnsafeMutablePointer<Node>.allocate(capacity: narrower)
+            kept.moveInitialize(from: nodes, count: narrower)
+            nodes.deallocate()
+            nodes = kept
+            capacity = narrower
+        }
+        firstFree = Self.none
+        for index in (0..<capacity).reversed() where nodes[index].place == Self.free {
+            nodes[index].next = firstFree
+            firstFree = UInt32(index)
         }
     }
 

@@ -1,5 +1,5 @@
 import Kernel
-import Reactor
+@testable import Reactor
 import Testing
 
 @Suite("The timer wheel")
@@ -176,5 +176,33 @@ struct TimerWheelTests {
         #expect(fired == count / 2)
         while wheel.next(due: .seconds(201)) != nil { fired += 1 }
         #expect(fired == count * 3 / 4 && wheel.count == 0 && wheel.nextDeadline() == nil)
+    }
+
+    @Test("what a crowd's timers took is given back, and who stayed still fires")
+    func trimming() {
+        var wheel = TimerWheel(now: 0)
+        func crowd() -> [TimerID] { (0..<5000).map { wheel.arm(at: .seconds(10), UInt64($0)) } }
+        let first = wheel.arm(at: .seconds(1), 70_000)
+        var timers = crowd()
+        #expect(wheel.capacity == 8192)
+        // One of the highest stays: nothing can be given back, and those in between are used again, the lowest first.
+        for index in 0..<4999 { wheel.cancel(timers[index]) }
+        wheel.trim()
+        #expect(wheel.capacity == 8192 && wheel.count == 2)
+        let second = wheel.arm(at: .seconds(2), 80_000)
+        wheel.cancel(timers[4999])
+        wheel.trim()
+        #expect(wheel.capacity == 64 && wheel.count == 2)
+        wheel.move(first, to: .seconds(3))
+        #expect(wheel.next(due: .seconds(2) + .milliseconds(5)) == 80_000)
+        #expect(second != first)
+        // The free ones are all there again: a crowd fits as before.
+        timers = crowd()
+        #expect(wheel.capacity == 8192 && wheel.count == 5001)
+        #expect(Set(timers.map(\.index)).count == 5000 && !timers.contains(first))
+        #expect(wheel.next(due: .seconds(4)) == 70_000)
+        var fired = Set<UInt64>()
+        while let payload = wheel.next(due: .seconds(11)) { fired.insert(payload) }
+        #expect(fired == Set(0..<5000) && wheel.count == 0)
     }
 }
