@@ -164,9 +164,10 @@ static void give_back(struct aead_slot *slot) {
 }
 
 void warren_tls_engine_trim(warren_tls_engine *engine) {
-    warren_tls_memory_trim();
     for (uint32_t i = 0; i < engine->slots_used; i++)
         if (engine->slots[i].owner == 0) give_back(&engine->slots[i]);
+    /* Last, for what OpenSSL gives back with the keys goes to the shelf too. */
+    warren_tls_memory_trim();
 }
 
 void warren_aead_free(warren_tls_engine *engine) {
