@@ -166,6 +166,7 @@ struct HandshakeBudgetTests {
         open.spend(now: now)
         #expect(open.wait(now: now) == nil)
     }
+
     @Test("is one rate over all loops, also one of less than a handshake a second for each", arguments: [1, 3, 20, 21])
     func shared(rate: Int) {
         let second: UInt64 = 1_000_000_000

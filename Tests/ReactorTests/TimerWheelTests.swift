@@ -1,6 +1,7 @@
 import Kernel
-@testable import Reactor
 import Testing
+
+@testable import Reactor
 
 @Suite("The timer wheel")
 struct TimerWheelTests {

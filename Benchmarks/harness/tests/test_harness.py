@@ -336,25 +336,19 @@ class Mesh(unittest.TestCase):
         self.assertEqual(deployment.hops(), ["up", "pub"])
 
     def test_a_path_counts_its_ends_too(self):
-        class One:
-            def pids(self):
-                return [2]
-
-        class Site:
-            pass
-
-        bench = measures.Bench("x", 1, Site())
+        deployment = candidates.Deployment("warren", "x", {"relay": SimpleNamespace(pids=lambda: [2])})
+        bench = measures.Bench("x", 1, None)
         bench.server_pid = 9
         told = {"interrupted": False, "generator_cpu_s": 0.5,
                 "watched": [{"pid": 2, "user_s": 1, "system_s": 2}, {"pid": 9, "user_s": 0.25, "system_s": 4}]}
         asked = []
         runs, load.run = load.run, lambda *words, watch, **settings: asked.extend(watch) or told
         try:
-            report = bench.run(candidates.Deployment("warren", "x", {"relay": One()}), [])
+            report = bench.run(deployment, [])
         finally:
             load.run = runs
         self.assertEqual(asked, [2, 9])
-        figures = measures.per_unit(report, candidates.Deployment("warren", "x", {"relay": One()}), 2, measures.PER_GB, 1)
+        figures = measures.per_unit(report, deployment, 2, measures.PER_GB, 1)
         self.assertEqual((figures["cpu_s_per_gb"], figures["cpu_path_s_per_gb"]), (1.5, 3.875))
         self.assertEqual(measures.per_unit(report, candidates.Deployment("direct", "x"), 2, measures.PER_GB, 1), {})
 

@@ -4,38 +4,18 @@ A record holds 16 KiB, so a megabyte is 64 of them: one call each would be 64 to
 records, both directions, on the end that seals and on the one that opens.
 """
 
-import os
 import socket
-import struct
-import subprocess
 import threading
 import time
 
 from tunnel_support import (
-    Realm, Server, flag, folder, payload, program, read_all, read_exactly, scenario, tunnel_client, tunnel_server)
+    Realm, Server, flag, folder, payload, read_all, read_exactly, scenario, tunnel_client, tunnel_server)
+from call_journal import call_journal
 
-NAMES = ("receives", "sends", "splices")
+KINDS = ("recv", "send", "splice")
 AMOUNT = 64 << 20
 PAUSE = 0.02  # a reader's between two megabytes, so that bulk waits in front of every hop
-MOST = 16     # of either, a megabyte; 4 and 4 to 8 on a machine at rest
-
-class Calls:
-    """The calls of one process, in a file of its own; `environment` is what it has to be started with."""
-
-    def __init__(self, library, path):
-        self.path = path
-        self.environment = {"LD_PRELOAD": library, "CALL_COUNTS": path}
-
-    def read(self):
-        with open(self.path, "rb") as file:
-            return struct.unpack(f"{len(NAMES)}Q", file.read(8 * len(NAMES)))
-
-
-def counting_library(place):
-    library = os.path.join(place, "count_calls.so")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "count_calls.c")
-    subprocess.run([program("cc"), "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, timeout=60)
-    return library
+MOST = 16     # of either, a megabyte; 4 to 5 on a machine at rest
 
 
 def drain(end):
@@ -45,17 +25,23 @@ def drain(end):
         time.sleep(PAUSE)
 
 
-def measured(calls, transfer):
-    before = {name: each.read() for name, each in calls.items()}
+def measured(journals, transfer):
+    """Calls of each process and kind that moved bytes, a megabyte; all that passed was received and sent by them."""
+    before = {role: journal.count() for role, journal in journals.items()}
     transfer()
-    return {name: [(after - was) / (AMOUNT >> 20) for after, was in zip(each.read(), before[name])]
-            for name, each in calls.items()}
+    found = {}
+    for role, journal in journals.items():
+        moved = {kind: [call.result for call in journal.since(before[role]) if call.kind == kind and call.result > 0]
+                 for kind in KINDS}
+        assert min(sum(moved["recv"]), sum(moved["send"])) >= AMOUNT, f"{role} moves bytes by other calls"
+        found[role] = [len(moved[kind]) / (AMOUNT >> 20) for kind in KINDS]
+    return found
 
 
 def run():
     data = payload(AMOUNT)
     with folder() as place:
-        realm, library = Realm(place), counting_library(place)
+        realm = Realm(place)
         for records in ("detached", "attached"):
             arrived, go = threading.Semaphore(0), threading.Semaphore(0)
 
@@ -68,11 +54,11 @@ def run():
                     end.sendall(data)
                     assert not read_all(end)
 
-            calls = {role: Calls(library, os.path.join(place, f"{records}-{role}")) for role in ("server", "client")}
-            with Server(target) as server, tunnel_server(
-                    realm, server.flag, "-records", records, environment=calls["server"].environment) as inner:
+            with call_journal() as at_server, call_journal() as at_client, Server(target) as server, tunnel_server(
+                    realm, server.flag, "-records", records, environment=at_server.environment) as inner:
                 with tunnel_client(realm, flag(inner.address()), "-records", records,
-                                   environment=calls["client"].environment) as outer:
+                                   environment=at_client.environment) as outer:
+                    journals = {"server": at_server, "client": at_client}
                     with outer.connect(timeout=120) as end:
                         def there():
                             end.sendall(data)
@@ -83,9 +69,9 @@ def run():
                             drain(end)
 
                         for way, transfer in (("there", there), ("back", back)):
-                            for role, spent in measured(calls, transfer).items():
+                            for role, spent in measured(journals, transfer).items():
                                 print(f"{records}, {way}, {role}: " + ", ".join(
-                                    f"{count:.1f} {name}" for name, count in zip(NAMES, spent)) + " a megabyte")
+                                    f"{count:.1f} {name}" for name, count in zip(KINDS, spent)) + " a megabyte")
                                 receives, sends, _ = spent
                                 assert receives < MOST and sends < MOST, f"{records}, {way}, {role}: {spent}"
                         end.shutdown(socket.SHUT_WR)
