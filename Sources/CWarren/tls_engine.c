@@ -35,6 +35,7 @@ warren_tls_engine *warren_tls_engine_new(int accelerator, uint32_t keyed_slots, 
 void warren_tls_engine_release(warren_tls_engine *engine) {
     if (engine == NULL || --engine->references != 0) return;
     warren_aead_free(engine);
+    warren_peer_certificates_free(&engine->certificates);
     EVP_MD_CTX_free(engine->digest);
     EVP_CIPHER_free(engine->ticket_cipher);
     warren_tls_library_free(engine->libraries);

@@ -108,30 +108,16 @@ struct warren_x25519 {
     OSSL_DISPATCH functions[WARREN_X25519_FUNCTIONS + 1]; /* the default provider's, but for the generation */
 };
 
-enum {
-    WARREN_PEER_KEYS = 32,
-    WARREN_PEER_KEY_SIZE = 120, /* of P-384, encoded; one of P-256 is 91 */
-    WARREN_DECODER_FUNCTIONS = 7,
-};
+enum { WARREN_PEER_CERTIFICATES = 64 };
 
-/* Public keys of peers that were here before, and the functions of the default provider that make them. One for each library
- * context. */
-struct warren_peer_keys {
-    OSSL_FUNC_decoder_newctx_fn *make;
-    OSSL_FUNC_decoder_freectx_fn *end;
-    OSSL_FUNC_decoder_decode_fn *decode;
-    OSSL_FUNC_decoder_export_object_fn *export_object;
-    OSSL_FUNC_keymgmt_dup_fn *duplicate;
-    OSSL_FUNC_keymgmt_free_fn *release;
-    OSSL_FUNC_BIO_read_ex_fn *bio_read;
-    OSSL_FUNC_BIO_ctrl_fn *bio_control;
-    struct warren_peer_key {
-        void *key;                /* the default provider's; NULL: none is kept here */
+/* Certificates that verified peers have shown, parsed. One for each engine. */
+struct warren_peer_certificates {
+    struct warren_peer_certificate {
+        X509 *certificate;        /* NULL: none is kept here */
+        uint8_t *der;
         size_t length;
-        uint8_t encoded[WARREN_PEER_KEY_SIZE];
-    } places[WARREN_PEER_KEYS];
-    uint64_t answered;            /* decodings that were spared */
-    OSSL_DISPATCH functions[WARREN_DECODER_FUNCTIONS + 1]; /* the decoder that looks here first */
+    } places[WARREN_PEER_CERTIFICATES];
+    uint64_t answered;            /* parsings that were spared */
 };
 
 struct aead_slot;
@@ -144,6 +130,7 @@ struct warren_tls_engine {
     OSSL_LIB_CTX *bare;           /* the one without any algorithm */
     struct warren_kdf *kdf;       /* the library's */
     EVP_MD_CTX *digest;           /* scratch */
+    struct warren_peer_certificates certificates;
     EVP_CIPHER *ticket_cipher;
     EVP_CIPHER *aead[3];          /* by enum aead_kind */
     struct cipher_calls *calls;   /* of each of them; NULL: EVP is used */
@@ -222,8 +209,6 @@ WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf_at(const void *provider_
 
 /* The same for key pairs. */
 WARREN_HIDDEN struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context);
-WARREN_HIDDEN struct warren_peer_keys *warren_tls_library_peer_keys(struct warren_tls_library *library);
-WARREN_HIDDEN struct warren_peer_keys *warren_tls_library_peer_keys_at(const void *provider_context);
 
 /* The functions of an algorithm that is lent, by its first name, and the context they work in. NULL if it is not. */
 WARREN_HIDDEN const OSSL_DISPATCH *warren_tls_library_functions(
@@ -243,14 +228,12 @@ WARREN_HIDDEN void warren_x25519_free(struct warren_x25519 *curve);
  * when out of memory. */
 WARREN_HIDDEN void *warren_x25519_pair(const struct warren_x25519 *curve, uint8_t secret[WARREN_X25519_SIZE]);
 
-/* tls_peer_keys.c */
-/* From the default provider's functions for encoded EC keys and for EC keys; 0, or -1 with one whose decoder is made otherwise. The
- * keys must stay where they are. */
-WARREN_HIDDEN int warren_peer_keys_setup(
-    struct warren_peer_keys *keys, const OSSL_DISPATCH *decoder, const OSSL_DISPATCH *management);
-/* With the functions that OpenSSL's core lends to a provider; 0, or -1. */
-WARREN_HIDDEN int warren_peer_keys_listen(struct warren_peer_keys *keys, const OSSL_DISPATCH *core);
-WARREN_HIDDEN void warren_peer_keys_free(struct warren_peer_keys *keys);
+/* tls_peer_certificates.c */
+/* Between this and the same with NULL, libssl gets from this thread's d2i_X509 what is kept there. */
+WARREN_HIDDEN void warren_peer_certificates_ask(struct warren_peer_certificates *certificates);
+/* Another reference to a certificate of a peer that was verified. */
+WARREN_HIDDEN void warren_peer_certificates_keep(struct warren_peer_certificates *certificates, X509 *certificate);
+WARREN_HIDDEN void warren_peer_certificates_free(struct warren_peer_certificates *certificates);
 
 /* tls_kdf.c */
 WARREN_HIDDEN extern const OSSL_DISPATCH warren_tls13_kdf[];

@@ -46,7 +46,6 @@ struct warren_tls_library {
     void *source_context;
     struct warren_kdf kdf;
     struct warren_x25519 x25519;
-    struct warren_peer_keys peer_keys;
     OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
 };
@@ -102,12 +101,6 @@ static int replace(struct warren_tls_library *library) {
     const OSSL_ALGORITHM *exchanges = entry(library, OSSL_OP_KEYEXCH, "X25519");
     if (kdf == NULL || keys == NULL || exchanges == NULL) return -1;
     kdf->implementation = warren_tls13_kdf;
-    OSSL_ALGORITHM *decoder = entry(library, OSSL_OP_DECODER, "EC");
-    const OSSL_ALGORITHM *management = entry(library, OSSL_OP_KEYMGMT, "EC");
-    if (decoder == NULL || management == NULL) return -1;
-    /* With a release of OpenSSL whose decoders are made otherwise its own serves. */
-    if (warren_peer_keys_setup(&library->peer_keys, decoder->implementation, management->implementation) == 0)
-        decoder->implementation = library->peer_keys.functions;
     if (!warren_x25519_ladder_is_faster()) return 0;
     if (warren_x25519_setup(
             &library->x25519, library->whole, library->source_context, keys->implementation, exchanges->implementation)
@@ -145,8 +138,8 @@ static int lend_from(
         {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, (void (*)(void))capabilities},
         {0, NULL},
     };
-    (void)handle;
-    if (loading == NULL || warren_peer_keys_listen(&loading->peer_keys, in) != 0) return 0;
+    (void)handle, (void)in;
+    if (loading == NULL) return 0;
     *out = functions;
     *context = loading->source_context;
     return 1;
@@ -196,7 +189,6 @@ void warren_tls_library_free(struct warren_tls_library *library) {
         }
     pthread_mutex_unlock(&lock);
     warren_x25519_free(&library->x25519);
-    warren_peer_keys_free(&library->peer_keys);
     OSSL_PROVIDER_unload(library->source);
     OSSL_LIB_CTX_free(library->whole);
     free(library);
@@ -233,15 +225,6 @@ const OSSL_DISPATCH *warren_tls_library_functions(
 struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context) {
     struct warren_tls_library *library = library_of(provider_context);
     return library != NULL ? &library->x25519 : NULL;
-}
-
-struct warren_peer_keys *warren_tls_library_peer_keys(struct warren_tls_library *library) {
-    return &library->peer_keys;
-}
-
-struct warren_peer_keys *warren_tls_library_peer_keys_at(const void *provider_context) {
-    struct warren_tls_library *library = library_of(provider_context);
-    return library != NULL ? &library->peer_keys : NULL;
 }
 
 /* A key read with all decoders there are, made anew where TLS uses it. */

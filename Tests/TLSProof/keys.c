@@ -1,8 +1,6 @@
 /* Key pairs of X25519 as our library context makes them, beside those of the default provider. */
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/x509.h>
 #include <openssl/provider.h>
 #include <string.h>
 
@@ -88,61 +86,4 @@ int proof_generate_blank(struct warren_tls_engine *engine) {
     EVP_PKEY_free(key);
     EVP_PKEY_CTX_free(maker);
     return good ? 0 : -1;
-}
-
-/* --- public keys, encoded ------------------------------------------------------------------------------------------- */
-
-static EVP_PKEY *decoded(struct warren_tls_engine *engine, const uint8_t *encoded, int length) {
-    const unsigned char *at = encoded;
-    EVP_PKEY *key = d2i_PUBKEY_ex(NULL, &at, length, engine->library, NULL);
-    if (key == NULL || at == encoded + length) return key;
-    EVP_PKEY_free(key);
-    return NULL;
-}
-
-/* Whether `theirs`, of our library context, verifies what `own` signs. */
-static int belongs(struct warren_tls_engine *engine, EVP_PKEY *own, EVP_PKEY *theirs) {
-    static const uint8_t text[] = "text";
-    uint8_t signature[1024];
-    size_t size = sizeof signature;
-    EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
-    int good = EVP_DigestSignInit(sign, NULL, EVP_sha256(), NULL, own) == 1
-        && EVP_DigestSign(sign, signature, &size, text, sizeof text) == 1
-        && EVP_DigestVerifyInit_ex(verify, NULL, "SHA2-256", engine->library, NULL, theirs, NULL) == 1
-        && EVP_DigestVerify(verify, signature, size, text, sizeof text) == 1;
-    EVP_MD_CTX_free(sign);
-    EVP_MD_CTX_free(verify);
-    return good;
-}
-
-long proof_decode_keys(struct warren_tls_engine *engine, const char *kind, int count, int rounds, int spoiled) {
-    enum { MOST = 128 };
-    struct {
-        EVP_PKEY *key;
-        uint8_t *encoded;
-        int length;
-    } made[MOST] = {0};
-    const struct warren_peer_keys *kept = warren_tls_library_peer_keys(engine->libraries);
-    uint64_t before = kept->answered;
-    long outcome = 0;
-    for (int i = 0; i < count && i < MOST; i++) {
-        made[i].key = strcmp(kind, "RSA") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
-                                               : EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind);
-        made[i].length = i2d_PUBKEY(made[i].key, &made[i].encoded);
-        /* In the first coordinate, so that the place it would be kept at stays the same. */
-        if (spoiled) made[i].encoded[made[i].length - 40] ^= 1;
-    }
-    for (int round = 0; round < rounds; round++)
-        for (int i = 0; i < count && i < MOST && outcome == 0; i++) {
-            EVP_PKEY *theirs = decoded(engine, made[i].encoded, made[i].length);
-            if (theirs == NULL) outcome = -2;
-            else if (!belongs(engine, made[i].key, theirs)) outcome = -1;
-            EVP_PKEY_free(theirs);
-        }
-    for (int i = 0; i < count && i < MOST; i++) {
-        EVP_PKEY_free(made[i].key);
-        OPENSSL_free(made[i].encoded);
-    }
-    ERR_clear_error();
-    return outcome != 0 ? outcome : (long)(kept->answered - before);
 }

@@ -113,12 +113,15 @@ int proof_x25519(const uint8_t secret[32], const uint8_t theirs[32], uint8_t pub
 /* A key pair as a handshake makes one, with a group set or NULL; freed again. Its secret comes flipped. -1 where it was refused
  * or its public half is not the one that the default provider computes from the secret. */
 int proof_generate(struct warren_tls_engine *engine, const char *group, uint8_t flipped_secret[32], uint8_t public_half[32]);
-/* Makes `count` keys ("P-256", "P-384" or "RSA") and decodes the public half of each `rounds` times in turn, as a handshake does with a
- * certificate's; with `spoiled` a bit of each is wrong. How many decodings were answered from what was kept; -1 where a key came out that
- * does not verify what the one that went in signs, -2 where none came out. */
-long proof_decode_keys(struct warren_tls_engine *engine, const char *kind, int count, int rounds, int spoiled);
 /* A key without halves, as a server makes one for the client's public key. 0 good. */
 int proof_generate_blank(struct warren_tls_engine *engine);
+
+/* How many certificates this engine's handshakes did not parse. */
+uint64_t proof_certificates_spared(const struct warren_tls_engine *engine);
+/* Parses a PEM certificate `rounds` times as libssl does, with a bit of its last byte but one wrong when `spoiled`, and with the
+ * engine's certificates at hand when `asking`. How many times the same certificate came out as before; -1 where none came out. */
+int proof_parse(
+    struct warren_tls_engine *engine, const char *pem, size_t length, int rounds, int spoiled, int asking);
 
 /* A checksum that runs: pass what the last call returned, 0 first. Byte order matters, cuts do not. */
 uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
