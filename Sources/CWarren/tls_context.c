@@ -286,6 +286,7 @@ void warren_tls_context_release(warren_tls_context *context) {
     for (size_t i = 0; context->verified != NULL && i < WARREN_VERIFIED_SETS * WARREN_WAYS; i++)
         warren_tls_peer_release(context->verified[i].peer);
     free(context->verified);
+    warren_begun_forget(&context->signing);
     SSL_CTX_free(context->ssl);
     free(context->alpn);
     warren_tls_engine_release(context->engine);

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include "tls_memory.h"
+#include "tls_shortcuts.h"
 #include "warren_tls.h"
 
 #define WARREN_HIDDEN __attribute__((visibility("hidden")))
@@ -84,6 +85,7 @@ struct record_state {
 /* What key derivation works with; one for each library context. */
 struct warren_kdf {
     EVP_MD *sha256, *sha384;
+    EVP_KDF *algorithm;          /* TLS13-KDF, ours */
     warren_tls_session *session; /* whose handshake is going on; else NULL */
 };
 
@@ -106,18 +108,6 @@ struct warren_x25519 {
         struct warren_x25519 *curve;
     } pairs, blanks;              /* told apart by their address */
     OSSL_DISPATCH functions[WARREN_X25519_FUNCTIONS + 1]; /* the default provider's, but for the generation */
-};
-
-enum { WARREN_PEER_CERTIFICATES = 64 };
-
-/* Certificates that verified peers have shown, parsed. One for each engine. */
-struct warren_peer_certificates {
-    struct warren_peer_certificate {
-        X509 *certificate;        /* NULL: none is kept here */
-        uint8_t *der;
-        size_t length;
-    } places[WARREN_PEER_CERTIFICATES];
-    uint64_t answered;            /* parsings that were spared */
 };
 
 struct aead_slot;
@@ -156,6 +146,8 @@ struct warren_tls_context {
     int64_t resumption_seconds;
     int64_t verified_seconds;
     uint8_t trust[32];
+    struct warren_begun signing;          /* with our key */
+    char supported[WARREN_DIGEST_NAME];   /* the digest that it can sign with, once OpenSSL has said so */
     uint8_t *alpn;
     size_t alpn_length;
     warren_tls_tickets *tickets;
@@ -228,17 +220,15 @@ WARREN_HIDDEN void warren_x25519_free(struct warren_x25519 *curve);
  * when out of memory. */
 WARREN_HIDDEN void *warren_x25519_pair(const struct warren_x25519 *curve, uint8_t secret[WARREN_X25519_SIZE]);
 
-/* tls_peer_certificates.c */
-/* Between this and the same with NULL, libssl gets from this thread's d2i_X509 what is kept there. */
-WARREN_HIDDEN void warren_peer_certificates_ask(struct warren_peer_certificates *certificates);
-/* Another reference to a certificate of a peer that was verified. */
-WARREN_HIDDEN void warren_peer_certificates_keep(struct warren_peer_certificates *certificates, X509 *certificate);
-WARREN_HIDDEN void warren_peer_certificates_free(struct warren_peer_certificates *certificates);
-
 /* tls_kdf.c */
 WARREN_HIDDEN extern const OSSL_DISPATCH warren_tls13_kdf[];
 WARREN_HIDDEN int warren_kdf_setup(struct warren_kdf *kdf, OSSL_LIB_CTX *library);
 WARREN_HIDDEN void warren_kdf_free(struct warren_kdf *kdf);
+/* HMAC (RFC 2104) under a digest by its name, one that TLS 1.3's cipher suites have, and a key that is no longer than its block;
+ * 0, or -1 with any other. */
+WARREN_HIDDEN int warren_kdf_mac(
+    struct warren_kdf *kdf, const char *digest, const uint8_t *key, size_t key_length, const uint8_t *text, size_t length,
+    uint8_t *out, size_t room, size_t *size);
 /* HKDF-Expand-Label (RFC 8446 section 7.1) for at most one block of the hash; 0, or -1. */
 WARREN_HIDDEN int warren_kdf_expand(
     struct warren_kdf *kdf, const EVP_MD *hash, const uint8_t *secret, size_t secret_length, const uint8_t *prefix,

@@ -24,12 +24,14 @@ enum { LARGEST_HASH = 48, LARGEST_BLOCK = 128, MOST_LABEL = 64 };
 int warren_kdf_setup(struct warren_kdf *kdf, OSSL_LIB_CTX *library) {
     kdf->sha256 = EVP_MD_fetch(library, "SHA2-256", NULL);
     kdf->sha384 = EVP_MD_fetch(library, "SHA2-384", NULL);
-    return kdf->sha256 != NULL && kdf->sha384 != NULL ? 0 : -1;
+    kdf->algorithm = EVP_KDF_fetch(library, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
+    return kdf->sha256 != NULL && kdf->sha384 != NULL && kdf->algorithm != NULL ? 0 : -1;
 }
 
 void warren_kdf_free(struct warren_kdf *kdf) {
     EVP_MD_free(kdf->sha256);
     EVP_MD_free(kdf->sha384);
+    EVP_KDF_free(kdf->algorithm);
 }
 
 struct hash {
@@ -96,6 +98,25 @@ int warren_kdf_expand(
     return outcome;
 }
 
+/* libssl names the digest of its cipher suite: there are two. */
+static const EVP_MD *hash_named(const struct warren_kdf *kdf, const char *name, size_t length) {
+    static const char usual[] = "SHA2-256";
+    if (name == NULL) return NULL;
+    /* EVP_MD_is_a(3) takes a lock and looks both names up; this is the name by which libssl knows it. */
+    if (length == sizeof usual - 1 && memcmp(name, usual, sizeof usual - 1) == 0) return kdf->sha256;
+    if (EVP_MD_is_a(kdf->sha256, name)) return kdf->sha256;
+    return EVP_MD_is_a(kdf->sha384, name) ? kdf->sha384 : NULL;
+}
+
+int warren_kdf_mac(
+    struct warren_kdf *kdf, const char *digest, const uint8_t *key, size_t key_length, const uint8_t *text, size_t length,
+    uint8_t *out, size_t room, size_t *size) {
+    const EVP_MD *hash = hash_named(kdf, digest, strlen(digest));
+    if (hash == NULL || room < (size_t)EVP_MD_get_size(hash)) return -1;
+    *size = (size_t)EVP_MD_get_size(hash);
+    return hmac(kdf, hash, key, key_length, text, length, out);
+}
+
 /* --- as libssl calls it -------------------------------------------------------------------------------------------- */
 
 struct text {
@@ -142,16 +163,6 @@ static struct wishes wishes_of(const OSSL_PARAM *param) {
     return wishes;
 }
 
-/* libssl names the digest of its cipher suite: there are two. */
-static const EVP_MD *hash_of(const struct warren_kdf *kdf, const struct wishes *wishes) {
-    static const char usual[] = "SHA2-256";
-    if (wishes->digest == NULL) return NULL;
-    /* EVP_MD_is_a(3) takes a lock and looks both names up; this is the name by which libssl knows it. */
-    if (wishes->digest_length == sizeof usual - 1 && memcmp(wishes->digest, usual, sizeof usual - 1) == 0) return kdf->sha256;
-    if (EVP_MD_is_a(kdf->sha256, wishes->digest)) return kdf->sha256;
-    return EVP_MD_is_a(kdf->sha384, wishes->digest) ? kdf->sha384 : NULL;
-}
-
 /* HKDF-Extract; before it, where there is an earlier secret, Derive-Secret of it over nothing. */
 static int extract(
     struct warren_kdf *kdf, const EVP_MD *digest, const struct wishes *wishes, uint8_t *out, size_t length) {
@@ -191,7 +202,7 @@ static int expand(
 static int derive(void *context, unsigned char *out, size_t length, const OSSL_PARAM params[]) {
     struct warren_kdf *kdf = context;
     struct wishes wishes = wishes_of(params);
-    const EVP_MD *digest = hash_of(kdf, &wishes);
+    const EVP_MD *digest = hash_named(kdf, wishes.digest, wishes.digest_length);
     if (digest == NULL) return 0;
     switch (wishes.mode) {
     case EVP_KDF_HKDF_MODE_EXTRACT_ONLY: return extract(kdf, digest, &wishes, out, length);

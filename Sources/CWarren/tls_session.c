@@ -136,9 +136,9 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
     /* A ticket is decoded in the thread's default library context whatever the SSL_CTX says (OpenSSL before 3.2). */
     OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(session->context->engine->library);
     session->context->engine->kdf->session = session;
-    warren_peer_certificates_ask(&session->context->engine->certificates);
+    warren_tls_shortcuts(session);
     int result = SSL_do_handshake(session->ssl);
-    warren_peer_certificates_ask(NULL);
+    warren_tls_shortcuts(NULL);
     session->context->engine->kdf->session = NULL;
     OSSL_LIB_CTX_set0_default(before);
     int outcome;

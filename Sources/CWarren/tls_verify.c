@@ -190,13 +190,6 @@ static void remember_peer(warren_tls_session *session, warren_tls_peer *peer) {
     session->peer = peer;
 }
 
-/* What the peer sent, for the next time it comes. */
-static void keep_certificates(warren_tls_engine *engine, X509_STORE_CTX *store) {
-    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
-    for (int i = 0; i < sk_X509_num(sent); i++)
-        warren_peer_certificates_keep(&engine->certificates, sk_X509_value(sent, i));
-}
-
 int warren_tls_verify(X509_STORE_CTX *store, void *argument) {
     warren_tls_context *context = argument;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -256,7 +249,7 @@ int warren_tls_verify(X509_STORE_CTX *store, void *argument) {
     session->good_until = entry->good_until;
     good = 1;
 done:
-    if (good) keep_certificates(engine, store);
+    if (good) warren_peer_certificates_keep(&engine->certificates, leaf, X509_STORE_CTX_get0_untrusted(store));
     if (der != buffer) free(der);
     return good;
 }

@@ -1,4 +1,6 @@
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -56,6 +58,15 @@ static void add_names(X509 *certificate, const proof_request *request) {
     GENERAL_NAMES_free(names);
 }
 
+static void write_out(proof_authority *made) {
+    BIO *memory = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(memory, made->certificate);
+    made->certificate_pem = text_of(memory, &made->certificate_length);
+    memory = BIO_new(BIO_s_mem());
+    PEM_write_bio_PrivateKey(memory, made->key, NULL, NULL, 0, NULL, NULL);
+    made->key_pem = text_of(memory, &made->key_length);
+}
+
 proof_authority *proof_issue(const proof_authority *issuer, const proof_request *request) {
     proof_authority *made = calloc(1, sizeof *made);
     if (made == NULL) abort();
@@ -85,12 +96,34 @@ proof_authority *proof_issue(const proof_authority *issuer, const proof_request 
     add_names(certificate, request);
     EVP_PKEY *signer = issuer != NULL ? issuer->key : made->key;
     if (X509_sign(certificate, signer, EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256()) == 0) abort();
-    BIO *memory = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(memory, certificate);
-    made->certificate_pem = text_of(memory, &made->certificate_length);
-    memory = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(memory, made->key, NULL, NULL, 0, NULL, NULL);
-    made->key_pem = text_of(memory, &made->key_length);
+    write_out(made);
+    return made;
+}
+
+proof_authority *proof_impostor(const proof_authority *victim) {
+    proof_authority *made = calloc(1, sizeof *made);
+    uint8_t half[65];
+    size_t size = sizeof half;
+    BIGNUM *secret = NULL;
+    EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    OSSL_PARAM_BLD *parts = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (made == NULL || EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_PRIV_KEY, &secret) != 1
+        || EVP_PKEY_get_octet_string_param(victim->key, OSSL_PKEY_PARAM_PUB_KEY, half, sizeof half, &size) != 1
+        || OSSL_PARAM_BLD_push_utf8_string(parts, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) != 1
+        || OSSL_PARAM_BLD_push_octet_string(parts, OSSL_PKEY_PARAM_PUB_KEY, half, size) != 1
+        || OSSL_PARAM_BLD_push_BN(parts, OSSL_PKEY_PARAM_PRIV_KEY, secret) != 1)
+        abort();
+    OSSL_PARAM *whole = OSSL_PARAM_BLD_to_param(parts);
+    if (EVP_PKEY_fromdata_init(maker) != 1 || EVP_PKEY_fromdata(maker, &made->key, EVP_PKEY_KEYPAIR, whole) != 1) abort();
+    made->certificate = victim->certificate;
+    X509_up_ref(victim->certificate);
+    write_out(made);
+    OSSL_PARAM_free(whole);
+    OSSL_PARAM_BLD_free(parts);
+    EVP_PKEY_CTX_free(maker);
+    EVP_PKEY_free(other);
+    BN_clear_free(secret);
     return made;
 }
 

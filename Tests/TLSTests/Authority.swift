@@ -30,6 +30,9 @@ final class Authority {
         }
     }
 
+    /// Who shows the certificate of `victim` and does not have its key.
+    init(impostorOf victim: Authority) { raw = proof_impostor(victim.raw) }
+
     deinit { proof_free(raw) }
 
     /// The certificate's PEM.

@@ -1,4 +1,4 @@
-"""No SSL_CTX, PEM or X509_STORE work for a connection: callgrind counts calls of few and of many handshakes, in both roles."""
+"""No SSL_CTX, PEM, X509_STORE or ASN.1 work for a connection: callgrind counts calls of few and of many handshakes, in both roles."""
 
 import contextlib
 import os
@@ -15,8 +15,8 @@ FORBIDDEN = re.compile(
     r"^(SSL_CTX_new|SSL_CTX_new_ex|SSL_CTX_use_|SSL_CTX_load_|SSL_CTX_set_cipher_list|SSL_CTX_set_ciphersuites|"
     r"SSL_CTX_set1_|PEM_|X509_STORE_new|X509_STORE_add_|X509_STORE_load|X509_load|d2i_PrivateKey|d2i_AutoPrivateKey|"
     r"OSSL_PROVIDER_load|OSSL_LIB_CTX_new|CONF_|X509_CRL_)")
-# Of a full handshake between peers that know each other: what libssl would do for the other's certificate.
-PARSING = re.compile(r"^(ASN1_item_d2i|OSSL_DECODER_|X509_digest)")
+# Of a full handshake between peers that know each other: what libssl would do for the other's certificate, and to begin a signature.
+REPEATED = re.compile(r"^(ASN1_item_d2i|OSSL_DECODER_from_|X509_digest|EVP_SIGNATURE_fetch)")
 SHOWN = ("SSL_CTX_new_ex", "PEM_bytes_read_bio", "X509_STORE_add_cert", "X509_verify_cert", "ASN1_item_d2i")
 
 
@@ -111,7 +111,11 @@ def run():
             assert more["SSL_new"] - less["SSL_new"] == many - few, (name, less["SSL_new"], more["SSL_new"])
             assert reused == (many - 1 if resumed else 0), f"{name}: {reused} of {many} were resumed"
             grown = {function: (less.get(function, 0), count) for function, count in more.items()
-                     if (FORBIDDEN.match(function) or (not resumed and PARSING.match(function))) and count - less.get(function, 0) >= (many - few) // 3}
+                     if (FORBIDDEN.match(function) or (not resumed and REPEATED.match(function))) and count - less.get(function, 0) >= (many - few) // 3}
+            if version is ssl.TLSVersion.TLSv1_3:
+                # A context refers to its algorithm once, and so does what EVP_KDF_fetch answers where it does not search: nearly always.
+                derived, referred = (more[one] - less.get(one, 0) for one in ("EVP_KDF_derive", "EVP_KDF_up_ref"))
+                assert referred > 1.8 * derived > 0, f"{name}: {derived} key derivations, {referred} references to the algorithm"
             assert not grown, f"{name}: work that grows with connections, {few} and {many} of them: {grown}"
             seen = ", ".join(f"{function} {less.get(function, 0)} and {more.get(function, 0)}" for function in SHOWN)
             print(f"{name}, {few} and {many} handshakes: {seen}; {(more_work - less_work) / (many - few) / 1e3:.0f} thousand "

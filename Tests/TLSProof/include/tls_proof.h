@@ -18,6 +18,8 @@ typedef struct proof_request {
 } proof_request;
 
 proof_authority *proof_issue(const proof_authority *issuer, const proof_request *request);
+/* Who has the certificate of another (with a key of P-256), and not its key: public half and certificate fit, the secret does not. */
+proof_authority *proof_impostor(const proof_authority *victim);
 void proof_free(proof_authority *authority);
 /* PEM texts, valid as long as the authority. */
 const char *proof_certificate(const proof_authority *authority, size_t *length);
@@ -118,10 +120,16 @@ int proof_generate_blank(struct warren_tls_engine *engine);
 
 /* How many certificates this engine's handshakes did not parse. */
 uint64_t proof_certificates_spared(const struct warren_tls_engine *engine);
-/* Parses a PEM certificate `rounds` times as libssl does, with a bit of its last byte but one wrong when `spoiled`, and with the
- * engine's certificates at hand when `asking`. How many times the same certificate came out as before; -1 where none came out. */
-int proof_parse(
-    struct warren_tls_engine *engine, const char *pem, size_t length, int rounds, int spoiled, int asking);
+/* Parses a PEM certificate `rounds` times as libssl does, with a bit of its last byte but one wrong when `spoiled`, and while the
+ * session shakes hands or not. How many times the same certificate came out as before; -1 where none came out. */
+int proof_parse(struct warren_tls_session *session, const char *pem, size_t length, int rounds, int spoiled, int shaking);
+/* An HMAC while the session shakes hands, and while it does not. Its size where both are the same, 0 where both times there was
+ * none, -1 where they differ. */
+int proof_mac(
+    struct warren_tls_session *session, const char *digest, const uint8_t *key, size_t key_length, const uint8_t *text,
+    size_t length, size_t room);
+/* Whether a key derivation of that name is found, in the session's library or the process's, while it shakes hands or not. */
+int proof_fetches(struct warren_tls_session *session, const char *name, int ours, int shaking);
 
 /* A checksum that runs: pass what the last call returned, 0 first. Byte order matters, cuts do not. */
 uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
