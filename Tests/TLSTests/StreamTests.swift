@@ -200,8 +200,11 @@ import Testing
         let pair = try Pair(client, server, resumption: "entry")
         pair.shake()
         #expect(pair.client.keepsHandshake && !pair.server.keepsHandshake)
+        // What is given back may stand at hand for the next handshake, as long as there is room for it: a trim empties that.
+        mesh.engine.trim()
         let before = proof_heap_in_use()
         pair.client.forgetHandshake()
+        mesh.engine.trim()
         #expect(!pair.client.keepsHandshake)
         #expect(before == 0 || before - proof_heap_in_use() > 10_000)
         // The ticket is still on its way.
