@@ -1,12 +1,13 @@
 /* What libssl asks libcrypto for in every handshake, answered with what an engine has at hand.
  *
  * libssl parses every certificate that comes in, looks its key derivation up by name some forty times, asks of our key each time
- * whether it can sign, and has the algorithms of each signature searched. It has no calls that take what is known already. But it calls libcrypto's functions by their names, and a
- * program's own function of a name comes before a library's (ld.so(8)). So here are functions of such names. While an engine of
- * ours shakes hands on a thread they answer the questions that it knows; anybody else, and any other question, gets
- * libcrypto's own function. libcrypto itself does not come here for its own calls (it is linked with -Bsymbolic). Where this code is
- * in a library that a program loads later, libssl finds libcrypto's functions first: nothing is spared then, and nothing
- * else is different. They are weak, for a program with libcrypto inside has libcrypto's. */
+ * whether it can sign, and has the algorithms of each signature searched. It has no calls that take what is known already. But it
+ * calls libcrypto's functions by their names, and a program's own function of a name comes before a library's (ld.so(8)). So here
+ * are functions of such names. While an engine of ours shakes hands on a thread they answer the questions that it knows; anybody
+ * else, and any other question, gets libcrypto's own function. libcrypto itself does not come here for its own calls (it is linked
+ * with -Bsymbolic). Where this code is in a library that a program loads later, libssl finds libcrypto's functions first: nothing is
+ * spared then, and nothing else is different. They are weak, for a program with libcrypto inside has libcrypto's.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <openssl/core_names.h>
