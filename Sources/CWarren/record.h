@@ -1,5 +1,5 @@
 /* The detached record layer: TLS 1.3 records after the handshake (RFC 8446 sections 4.6, 5, 6 and 7), without OpenSSL's
- * session. Shared by the record_*.c files and tls_session.c. */
+ * session. Shared by the record_*.c files and those of tls_*.c that hand over to it. */
 #ifndef WARREN_RECORD_H
 #define WARREN_RECORD_H
 
@@ -18,8 +18,6 @@ enum {
 enum { CONTENT_CHANGE_CIPHER = 20, CONTENT_ALERT = 21, CONTENT_HANDSHAKE = 22, CONTENT_DATA = 23 };
 
 enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_NEW_SESSION_TICKET = 4, MESSAGE_KEY_UPDATE = 24 };
-
-enum aead_kind { AEAD_AES_128_GCM = 0, AEAD_AES_256_GCM = 1, AEAD_CHACHA20_POLY1305 = 2, AEAD_KINDS = 3 };
 
 static inline size_t aead_key_length(int kind) { return kind == AEAD_AES_128_GCM ? 16 : 32; }
 
@@ -56,7 +54,7 @@ WARREN_HIDDEN extern const struct aead_ops warren_aead_libcrypto;
 /* record_provider.c: the same without EVP in between; for engines that have `calls`. */
 WARREN_HIDDEN extern const struct aead_ops warren_aead_provider;
 /* Sets the engine's calls if libcrypto's tables are as described and answer as EVP does. */
-WARREN_HIDDEN void warren_provider_setup(warren_tls_engine *engine, const char *const names[AEAD_KINDS]);
+WARREN_HIDDEN void warren_provider_setup(warren_tls_engine *engine);
 WARREN_HIDDEN void warren_provider_release(struct aead_slot *slot);
 /* NULL where the library or the CPU is missing, or its answers are wrong. Loaded and tested once per process. */
 WARREN_HIDDEN const struct aead_ops *warren_aead_ipsec_mb(warren_tls_engine *engine);

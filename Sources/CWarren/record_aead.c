@@ -138,13 +138,14 @@ void warren_aead_forget(warren_tls_engine *engine, struct record_direction *dire
 }
 
 int warren_aead_setup(warren_tls_engine *engine, int accelerator, uint32_t slots) {
-    static const char *const names[AEAD_KINDS] = {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"};
+    /* The default provider's own: what answers are held against. */
+    OSSL_LIB_CTX *whole = warren_tls_library_whole(engine->libraries);
     for (int i = 0; i < AEAD_KINDS; i++)
-        if ((engine->aead[i] = EVP_CIPHER_fetch(engine->library, names[i], NULL)) == NULL) return -1;
+        if ((engine->aead[i] = EVP_CIPHER_fetch(whole, warren_cipher_names[i], NULL)) == NULL) return -1;
     engine->slot_count = slots < 4 ? 4 : slots; /* one session uses two at a time */
     engine->slots = calloc(engine->slot_count, sizeof *engine->slots);
     if (engine->slots == NULL) return -1;
-    warren_provider_setup(engine, names);
+    warren_provider_setup(engine);
     engine->accelerator_wanted = accelerator == WARREN_TLS_ACCELERATOR_AUTO;
     return 0;
 }
@@ -176,6 +177,5 @@ void warren_aead_free(warren_tls_engine *engine) {
         give_back(&engine->slots[i]);
     }
     free(engine->slots);
-    free(engine->calls);
     for (int i = 0; i < AEAD_KINDS; i++) EVP_CIPHER_free(engine->aead[i]);
 }

@@ -68,8 +68,8 @@ void warren_record_note_secret(
 
 void warren_record_note_message(
     int writing, int version, int type, const void *bytes, size_t length, SSL *ssl, void *argument) {
-    (void)version, (void)argument;
-    warren_tls_session *session = SSL_get_app_data(ssl);
+    (void)version, (void)ssl;
+    warren_tls_session *session = argument;
     if (session == NULL) return;
     if (writing && type == SSL3_RT_HEADER) session->openssl_sealed++;
     /* 24 is KeyUpdate: from then on the secrets we hold are not those in force. */

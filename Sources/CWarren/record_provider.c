@@ -20,18 +20,6 @@ enum {
     SMALL = 512,
 };
 
-struct cipher_calls {
-    void *provider;
-    OSSL_FUNC_cipher_newctx_fn *new_context;
-    OSSL_FUNC_cipher_freectx_fn *free_context;
-    OSSL_FUNC_cipher_encrypt_init_fn *begin_sealing;
-    OSSL_FUNC_cipher_decrypt_init_fn *begin_opening;
-    OSSL_FUNC_cipher_update_fn *update;
-    OSSL_FUNC_cipher_final_fn *finish;
-    OSSL_FUNC_cipher_get_ctx_params_fn *get;
-    OSSL_FUNC_cipher_set_ctx_params_fn *set;
-};
-
 void warren_provider_release(struct aead_slot *slot) {
     if (slot->context != NULL) slot->calls->free_context(slot->context);
     slot->context = NULL;
@@ -106,19 +94,6 @@ const struct aead_ops warren_aead_provider = {
     "libcrypto", provider_expand, provider_wipe, provider_seal, provider_open,
 };
 
-static int find(warren_tls_engine *engine, const char *name, struct cipher_calls *calls) {
-    const OSSL_DISPATCH *table = warren_tls_library_functions(engine->libraries, OSSL_OP_CIPHER, name, &calls->provider);
-    if (table == NULL) return 0;
-#define CALL(field, type, number) ((calls->field = (OSSL_FUNC_cipher_##type##_fn *)warren_tls_function(table, number)) != NULL)
-    return CALL(new_context, newctx, OSSL_FUNC_CIPHER_NEWCTX) && CALL(free_context, freectx, OSSL_FUNC_CIPHER_FREECTX)
-        && CALL(begin_sealing, encrypt_init, OSSL_FUNC_CIPHER_ENCRYPT_INIT)
-        && CALL(begin_opening, decrypt_init, OSSL_FUNC_CIPHER_DECRYPT_INIT)
-        && CALL(update, update, OSSL_FUNC_CIPHER_UPDATE) && CALL(finish, final, OSSL_FUNC_CIPHER_FINAL)
-        && CALL(get, get_ctx_params, OSSL_FUNC_CIPHER_GET_CTX_PARAMS)
-        && CALL(set, set_ctx_params, OSSL_FUNC_CIPHER_SET_CTX_PARAMS);
-#undef CALL
-}
-
 /* Beside EVP, for nothing, a small record and one above SMALL. */
 static int agrees(warren_tls_engine *engine, int kind) {
     static const size_t lengths[] = {0, 61, SMALL + 33};
@@ -130,12 +105,8 @@ static int agrees(warren_tls_engine *engine, int kind) {
     return agreed;
 }
 
-void warren_provider_setup(warren_tls_engine *engine, const char *const names[AEAD_KINDS]) {
-    if ((engine->calls = calloc(AEAD_KINDS, sizeof *engine->calls)) == NULL) return;
-    for (int kind = 0; kind < AEAD_KINDS; kind++)
-        if (!find(engine, names[kind], &engine->calls[kind]) || !agrees(engine, kind)) {
-            free(engine->calls);
-            engine->calls = NULL;
-            return;
-        }
+void warren_provider_setup(warren_tls_engine *engine) {
+    engine->calls = warren_tls_library_ciphers(engine->libraries);
+    for (int kind = 0; kind < AEAD_KINDS && engine->calls != NULL; kind++)
+        if (!agrees(engine, kind)) engine->calls = NULL;
 }

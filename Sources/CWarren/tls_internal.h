@@ -5,6 +5,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/ssl.h>
 
+#include "tls_ciphers.h"
 #include "tls_memory.h"
 #include "tls_shortcuts.h"
 #include "warren_tls.h"
@@ -86,7 +87,7 @@ struct record_state {
 struct warren_kdf {
     EVP_MD *sha256, *sha384;
     EVP_KDF *algorithm;          /* TLS13-KDF, ours */
-    warren_tls_session *session; /* whose handshake is going on; else NULL */
+    warren_tls_session *session; /* for which OpenSSL is at work; else NULL */
 };
 
 enum { WARREN_X25519_SIZE = 32, WARREN_X25519_FUNCTIONS = 31 };
@@ -112,7 +113,6 @@ struct warren_x25519 {
 
 struct aead_slot;
 struct aead_ops;
-struct cipher_calls;
 
 struct warren_tls_engine {
     struct warren_tls_library *libraries;
@@ -123,7 +123,7 @@ struct warren_tls_engine {
     struct warren_peer_certificates certificates;
     EVP_CIPHER *ticket_cipher;
     EVP_CIPHER *aead[3];          /* by enum aead_kind */
-    struct cipher_calls *calls;   /* of each of them; NULL: EVP is used */
+    const struct cipher_calls *calls; /* of each of them; NULL: EVP is used */
     const struct aead_ops *accelerator; /* for AES-GCM; NULL: libcrypto */
     int accelerator_wanted;             /* not looked for yet: a sidecar without traffic does without its 2 MB */
     struct aead_slot *slots;
@@ -169,10 +169,14 @@ struct warren_tls_session {
     warren_sink *output;
     int64_t verified_at, good_until;
     struct record_state records;
+    struct warren_detour arriving, leaving; /* attached: of the call in progress */
+    size_t body;                  /* attached: length of the record body that comes next; 0: not known */
+    uint64_t bytes_around;        /* attached: text that went past libssl's buffers */
     uint64_t openssl_sealed;      /* records OpenSSL wrote under the application key */
     uint64_t offered;             /* client: `kept` of the session that went into this handshake; 0 none */
     uint16_t version, cipher, group;
     uint8_t complete, resumed, peer_closed, closed, dead, started, detached, rekeyed;
+    uint8_t takes_detours;        /* attached TLS 1.3: ciphers take text from where it is and put it where it belongs */
     uint8_t no_ticket_comes;      /* client: the server has said so */
     uint8_t ticket_key_leaves;    /* server: the ticket that is resumed from was sealed with the key before this one */
     uint8_t tickets_when_new, tickets_when_resumed; /* server: how many the client asked for */
@@ -202,10 +206,11 @@ WARREN_HIDDEN struct warren_kdf *warren_tls_library_kdf_at(const void *provider_
 /* The same for key pairs. */
 WARREN_HIDDEN struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context);
 
-/* The functions of an algorithm that is lent, by its first name, and the context they work in. NULL if it is not. */
-WARREN_HIDDEN const OSSL_DISPATCH *warren_tls_library_functions(
-    struct warren_tls_library *library, int operation, const char *name, void **context);
-/* One of them, by its number (openssl-core_dispatch.h(7)); NULL if it is missing. */
+/* The default provider's ciphers by kind; NULL where they are not as described. */
+WARREN_HIDDEN const struct cipher_calls *warren_tls_library_ciphers(const struct warren_tls_library *library);
+WARREN_HIDDEN struct warren_ciphers *warren_tls_library_ciphers_at(const void *provider_context);
+
+/* A function of a provider's algorithm, by its number (openssl-core_dispatch.h(7)); NULL if it is missing. */
 WARREN_HIDDEN void (*warren_tls_function(const OSSL_DISPATCH *table, int number))(void);
 
 /* tls_x25519.c */

@@ -46,6 +46,8 @@ struct warren_tls_library {
     void *source_context;
     struct warren_kdf kdf;
     struct warren_x25519 x25519;
+    struct warren_ciphers ciphers;
+    int has_ciphers;          /* they are lent in place of the default provider's */
     OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
 };
@@ -95,12 +97,26 @@ void (*warren_tls_function(const OSSL_DISPATCH *table, int number))(void) {
     return table->function;
 }
 
+/* All of them, or none. */
+static void replace_ciphers(struct warren_tls_library *library) {
+    OSSL_ALGORITHM *ciphers[AEAD_KINDS];
+    for (int kind = 0; kind < AEAD_KINDS; kind++) {
+        ciphers[kind] = entry(library, OSSL_OP_CIPHER, warren_cipher_names[kind]);
+        if (ciphers[kind] == NULL
+            || warren_cipher_setup(&library->ciphers, kind, library->source_context, ciphers[kind]->implementation) != 0)
+            return;
+    }
+    for (int kind = 0; kind < AEAD_KINDS; kind++) ciphers[kind]->implementation = library->ciphers.functions[kind];
+    library->has_ciphers = 1;
+}
+
 /* What we do in another way than the default provider. */
 static int replace(struct warren_tls_library *library) {
     OSSL_ALGORITHM *kdf = entry(library, OSSL_OP_KDF, "TLS13-KDF"), *keys = entry(library, OSSL_OP_KEYMGMT, "X25519");
     const OSSL_ALGORITHM *exchanges = entry(library, OSSL_OP_KEYEXCH, "X25519");
     if (kdf == NULL || keys == NULL || exchanges == NULL) return -1;
     kdf->implementation = warren_tls13_kdf;
+    replace_ciphers(library);
     if (!warren_x25519_ladder_is_faster()) return 0;
     if (warren_x25519_setup(
             &library->x25519, library->whole, library->source_context, keys->implementation, exchanges->implementation)
@@ -215,11 +231,13 @@ struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context) {
     return library != NULL ? &library->kdf : NULL;
 }
 
-const OSSL_DISPATCH *warren_tls_library_functions(
-    struct warren_tls_library *library, int operation, const char *name, void **context) {
-    const OSSL_ALGORITHM *algorithm = entry(library, operation, name);
-    *context = library->source_context;
-    return algorithm != NULL ? algorithm->implementation : NULL;
+const struct cipher_calls *warren_tls_library_ciphers(const struct warren_tls_library *library) {
+    return library->has_ciphers ? library->ciphers.calls : NULL;
+}
+
+struct warren_ciphers *warren_tls_library_ciphers_at(const void *provider_context) {
+    struct warren_tls_library *library = library_of(provider_context);
+    return library != NULL ? &library->ciphers : NULL;
 }
 
 struct warren_x25519 *warren_tls_library_x25519_at(const void *provider_context) {

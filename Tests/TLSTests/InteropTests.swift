@@ -6,16 +6,18 @@ import Testing
     static let suites = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
 
     /// A peer that cuts messages and records small, pads, sends many tickets and updates its keys.
-    @Test(arguments: suites, [true, false]) func oddButHonestPeers(suite: String, weServe: Bool) throws {
+    @Test(arguments: suites.flatMap { [($0, TLSPolicy.detached), ($0, .attached)] }, [true, false])
+    func oddButHonestPeers(way: (suite: String, policy: TLSPolicy), weServe: Bool) throws {
+        let (suite, policy) = way
         let mesh = try Mesh(accelerator: .automatic)
         for (fragment, padding, tickets) in [(0, 0, Int32(-1)), (512, 0, 4), (600, 256, 1), (0, 1000, 0)] {
-            let context = try weServe ? mesh.server(.detached, tickets: TicketKeys()) : mesh.client(.detached)
+            let context = try weServe ? mesh.server(policy, tickets: TicketKeys()) : mesh.client(policy)
             let peer = Peer(
                 server: !weServe, suite: suite, tickets: tickets, fragment: fragment, padding: padding,
                 identity: weServe ? mesh.web : mesh.db, root: mesh.root)
             let leg = Leg(try Session(context: context, resumption: weServe ? nil : "db"))
             #expect(try peer.shake(with: leg))
-            #expect(leg.isDetached)
+            #expect(leg.isDetached == (policy.records == .detached))
             #expect(leg.cipherName == suite)
             var (up, down): ([UInt8], [UInt8]) = ([], [])
             var (wanted, expected): ([UInt8], [UInt8]) = ([], [])

@@ -131,6 +131,12 @@ int proof_mac(
 /* Whether a key derivation of that name is found, in the session's library or the process's, while it shakes hands or not. */
 int proof_fetches(struct warren_tls_session *session, const char *name, int ours, int shaking);
 
+/* Bytes of text that went past libssl's buffers in an attached session, both ways together. */
+uint64_t proof_bytes_around(const struct warren_tls_session *session);
+/* Has libssl's BIO write what is in a buffer of ours while a record's text stands sealed in the sink: of the length that the record
+ * has, but from `aside` bytes beside it, or `more` bytes of it. What the BIO answers; *count what the sink then holds. */
+int proof_write_aside(struct warren_tls_session *session, int aside, int more, size_t *count);
+
 /* A checksum that runs: pass what the last call returned, 0 first. Byte order matters, cuts do not. */
 uint64_t proof_checksum(uint64_t before, const uint8_t *bytes, size_t count);
 /* Noise out of a seed, and the seed for the next call. */
