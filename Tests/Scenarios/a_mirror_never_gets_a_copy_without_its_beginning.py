@@ -36,15 +36,15 @@ def run():
             agent.report("caller-sidecar-proxy")
             copies.clear()
             served = 0
-            for number in range(80):
-                # A connection that is copied is not tried again: about a quarter of them fail.
+            for number in range(200):
+                # A connection that is copied is not tried again: about a third fail. Of those that are served a third are copied.
                 with contextlib.suppress(OSError), connect(("127.0.0.1", local)) as end:
                     end.sendall(b"head")
                     if end.recv(4) == b"head":
                         end.sendall(b"tail")
                         assert end.recv(4) == b"tail"
                         served += 1
-            assert 40 < served < 80, served
+            assert 80 < served < 200, served
             until(lambda: len([copy for copy in copies if copy == b"headtail"]) > 10, "copies arrive")
             time.sleep(0.2)
             wrong = [copy for copy in copies if not b"headtail".startswith(bytes(copy))]
