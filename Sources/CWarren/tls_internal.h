@@ -208,6 +208,8 @@ WARREN_HIDDEN struct warren_x25519 *warren_tls_library_x25519_at(const void *pro
 
 /* The default provider's ciphers by kind; NULL where they are not as described. */
 WARREN_HIDDEN const struct cipher_calls *warren_tls_library_ciphers(const struct warren_tls_library *library);
+/* Whether TLS is lent ours, which a session that takes detours needs. */
+WARREN_HIDDEN int warren_tls_library_lends_ciphers(const struct warren_tls_library *library);
 WARREN_HIDDEN struct warren_ciphers *warren_tls_library_ciphers_at(const void *provider_context);
 
 /* A function of a provider's algorithm, by its number (openssl-core_dispatch.h(7)); NULL if it is missing. */

@@ -47,7 +47,8 @@ struct warren_tls_library {
     struct warren_kdf kdf;
     struct warren_x25519 x25519;
     struct warren_ciphers ciphers;
-    int has_ciphers;          /* they are lent in place of the default provider's */
+    int has_ciphers;          /* the default provider's are as described */
+    int lends_ciphers;        /* ours in their place */
     OSSL_ALGORITHM tables[OPERATIONS][MOST_LENT + 1]; /* ended by an entry without names */
     struct warren_tls_library *next;
 };
@@ -97,7 +98,7 @@ void (*warren_tls_function(const OSSL_DISPATCH *table, int number))(void) {
     return table->function;
 }
 
-/* All of them, or none. */
+/* All of them, or none; and none where libssl's records are not as detours need them: nothing else is worth standing in between. */
 static void replace_ciphers(struct warren_tls_library *library) {
     OSSL_ALGORITHM *ciphers[AEAD_KINDS];
     for (int kind = 0; kind < AEAD_KINDS; kind++) {
@@ -106,8 +107,10 @@ static void replace_ciphers(struct warren_tls_library *library) {
             || warren_cipher_setup(&library->ciphers, kind, library->source_context, ciphers[kind]->implementation) != 0)
             return;
     }
-    for (int kind = 0; kind < AEAD_KINDS; kind++) ciphers[kind]->implementation = library->ciphers.functions[kind];
     library->has_ciphers = 1;
+    library->lends_ciphers = warren_detours_are_possible();
+    for (int kind = 0; kind < AEAD_KINDS && library->lends_ciphers; kind++)
+        ciphers[kind]->implementation = library->ciphers.functions[kind];
 }
 
 /* What we do in another way than the default provider. */
@@ -233,6 +236,10 @@ struct warren_kdf *warren_tls_library_kdf_at(const void *provider_context) {
 
 const struct cipher_calls *warren_tls_library_ciphers(const struct warren_tls_library *library) {
     return library->has_ciphers ? library->ciphers.calls : NULL;
+}
+
+int warren_tls_library_lends_ciphers(const struct warren_tls_library *library) {
+    return library->lends_ciphers;
 }
 
 struct warren_ciphers *warren_tls_library_ciphers_at(const void *provider_context) {

@@ -143,8 +143,8 @@ int warren_tls_handshake(warren_tls_session *session, warren_window *input, warr
             warren_tls_resume_renew(session);
             if (session->context->records != WARREN_TLS_RECORDS_ATTACHED && !wants_short_records(session->ssl))
                 (void)warren_record_detach(session);
-            session->takes_detours =
-                !session->detached && session->version == TLS1_3_VERSION && warren_detours_are_possible();
+            session->takes_detours = !session->detached && session->version == TLS1_3_VERSION
+                && warren_tls_library_lends_ciphers(session->context->engine->libraries);
         } else {
             outcome = warren_tls_fail(session, WARREN_TLS_INTERNAL, -1, "the peer's certificate could not be read");
         }
