@@ -227,6 +227,11 @@ WARREN_HIDDEN void warren_x25519_free(struct warren_x25519 *curve);
  * when out of memory. */
 WARREN_HIDDEN void *warren_x25519_pair(const struct warren_x25519 *curve, uint8_t secret[WARREN_X25519_SIZE]);
 
+/* tls_random.c */
+enum { WARREN_RANDOM_FUNCTIONS = 31 };
+/* The default provider's functions for its generator, but for its beginning. 0, or -1 where they are not as described. */
+WARREN_HIDDEN int warren_random_setup(OSSL_DISPATCH lent[WARREN_RANDOM_FUNCTIONS + 1], const OSSL_DISPATCH *functions);
+
 /* tls_kdf.c */
 WARREN_HIDDEN extern const OSSL_DISPATCH warren_tls13_kdf[];
 WARREN_HIDDEN int warren_kdf_setup(struct warren_kdf *kdf, OSSL_LIB_CTX *library);

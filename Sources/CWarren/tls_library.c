@@ -46,6 +46,7 @@ struct warren_tls_library {
     void *source_context;
     struct warren_kdf kdf;
     struct warren_x25519 x25519;
+    OSSL_DISPATCH random[WARREN_RANDOM_FUNCTIONS + 1];
     struct warren_ciphers ciphers;
     int has_ciphers;          /* the default provider's are as described */
     int lends_ciphers;        /* ours in their place */
@@ -116,8 +117,11 @@ static void replace_ciphers(struct warren_tls_library *library) {
 /* What we do in another way than the default provider. */
 static int replace(struct warren_tls_library *library) {
     OSSL_ALGORITHM *kdf = entry(library, OSSL_OP_KDF, "TLS13-KDF"), *keys = entry(library, OSSL_OP_KEYMGMT, "X25519");
+    OSSL_ALGORITHM *random = entry(library, OSSL_OP_RAND, "CTR-DRBG");
     const OSSL_ALGORITHM *exchanges = entry(library, OSSL_OP_KEYEXCH, "X25519");
-    if (kdf == NULL || keys == NULL || exchanges == NULL) return -1;
+    if (kdf == NULL || keys == NULL || random == NULL || exchanges == NULL) return -1;
+    if (warren_random_setup(library->random, random->implementation) != 0) return -1;
+    random->implementation = library->random;
     kdf->implementation = warren_tls13_kdf;
     replace_ciphers(library);
     if (!warren_x25519_ladder_is_faster()) return 0;
