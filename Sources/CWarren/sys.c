@@ -40,19 +40,30 @@ int warren_epoll_remove(int epoll, int descriptor) {
     return ONCE(epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL));
 }
 
-int warren_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t nanoseconds) {
-    struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-    /* epoll_pwait2 came with Linux 5.11; older kernels, gVisor and valgrind answer ENOSYS, and the system call filters of older
-     * container engines EPERM. There a wait is rounded up to whole milliseconds, so that no timer fires early. */
+/* A wait to the nanosecond; -1 where the kernel does not have it. epoll_pwait2 came with Linux 5.11; older kernels, gVisor and
+ * valgrind answer ENOSYS, and the system call filters of older container engines EPERM. */
+static int wait_precisely(int epoll, struct epoll_event *events, int capacity, int64_t nanoseconds, int *count) {
     static int is_missing;
-    int count = -1;
-    if (!__atomic_load_n(&is_missing, __ATOMIC_RELAXED)) {
-        count = epoll_pwait2(epoll, events, capacity, nanoseconds < 0 ? NULL : &timeout, NULL);
-        if (count < 0 && (errno == ENOSYS || errno == EPERM)) __atomic_store_n(&is_missing, 1, __ATOMIC_RELAXED);
-    }
-    if (count < 0 && __atomic_load_n(&is_missing, __ATOMIC_RELAXED)) {
+    if (__atomic_load_n(&is_missing, __ATOMIC_RELAXED)) return -1;
+    struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    *count = (int)syscall(SYS_epoll_pwait2, epoll, events, capacity, &timeout, NULL, 0);
+    if (*count >= 0 || (errno != ENOSYS && errno != EPERM)) return 0;
+    __atomic_store_n(&is_missing, 1, __ATOMIC_RELAXED);
+    return -1;
+}
+
+int warren_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t nanoseconds) {
+    int count = 0;
+    /* Not to wait, or to wait for ever, is what the older call knows as well, and the kernel has less to do for it. */
+    if (nanoseconds <= 0 || wait_precisely(epoll, events, capacity, nanoseconds, &count) != 0) {
+        /* Rounded up to whole milliseconds, so that no timer fires early. */
         int64_t milliseconds = nanoseconds < 0 ? -1 : nanoseconds / 1000000 + (nanoseconds % 1000000 != 0);
-        count = epoll_wait(epoll, events, capacity, milliseconds > INT_MAX ? INT_MAX : (int)milliseconds);
+        int limit = milliseconds > INT_MAX ? INT_MAX : (int)milliseconds;
+#ifdef SYS_epoll_wait
+        count = (int)syscall(SYS_epoll_wait, epoll, events, capacity, limit);
+#else
+        count = (int)syscall(SYS_epoll_pwait, epoll, events, capacity, limit, NULL, 0);
+#endif
     }
     if (count >= 0) return count;
     /* A signal handler of a debugger or profiler ran: an empty turn, and the caller computes its timeout anew. */
@@ -76,7 +87,7 @@ int warren_eventfd_drain(int descriptor) {
 int warren_socket(int family, int type) { return ONCE(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
 
 int warren_accept(int listener, struct sockaddr_storage *address, socklen_t *length) {
-    return RETRY(accept4(listener, (struct sockaddr *)address, length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    return RETRY(DIRECT(accept4, SYS_accept4, listener, (struct sockaddr *)address, length, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
 int warren_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
@@ -86,7 +97,7 @@ int warren_bind(int descriptor, const struct sockaddr_storage *address, socklen_
 int warren_listen(int descriptor, int backlog) { return ONCE(listen(descriptor, backlog)); }
 
 int warren_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
-    return ONCE(connect(descriptor, (const struct sockaddr *)address, length));
+    return ONCE(DIRECT(connect, SYS_connect, descriptor, (const struct sockaddr *)address, length));
 }
 
 int warren_shutdown_write(int descriptor) { return ONCE(shutdown(descriptor, SHUT_WR)); }
@@ -128,7 +139,7 @@ int warren_unsent(int descriptor) {
 }
 
 ssize_t warren_recv(int descriptor, void *bytes, size_t count) {
-    return RETRY(recv(descriptor, bytes, count, MSG_DONTWAIT));
+    return RETRY(DIRECT(recvfrom, SYS_recvfrom, descriptor, bytes, count, MSG_DONTWAIT, NULL, NULL));
 }
 
 ssize_t warren_recv_peek(int descriptor, void *bytes, size_t count) {
@@ -136,15 +147,16 @@ ssize_t warren_recv_peek(int descriptor, void *bytes, size_t count) {
 }
 
 ssize_t warren_send(int descriptor, const void *bytes, size_t count) {
-    return RETRY(send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+    return RETRY(DIRECT(sendto, SYS_sendto, descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0));
 }
 
 ssize_t warren_send_before_end(int descriptor, const void *bytes, size_t count) {
-    return RETRY(send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE;
+    return RETRY(DIRECT(sendto, SYS_sendto, descriptor, bytes, count, flags, NULL, 0));
 }
 
 ssize_t warren_splice(int from, int to, size_t count) {
-    return RETRY(splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+    return RETRY(DIRECT(splice, SYS_splice, from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
 }
 
 ssize_t warren_read(int descriptor, void *bytes, size_t count) { return RETRY(read(descriptor, bytes, count)); }
@@ -152,7 +164,7 @@ ssize_t warren_read(int descriptor, void *bytes, size_t count) { return RETRY(re
 ssize_t warren_write(int descriptor, const void *bytes, size_t count) { return RETRY(write(descriptor, bytes, count)); }
 
 /* Never repeated: after EINTR Linux has closed the descriptor already, and another thread may own the number (close(2)). */
-int warren_close(int descriptor) { return ONCE(close(descriptor)); }
+int warren_close(int descriptor) { return ONCE(DIRECT(close, SYS_close, descriptor)); }
 
 int warren_pipe(int ends[2], int capacity) {
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;

@@ -50,7 +50,7 @@ extension DataLoop {
             return
         default: return
         }
-        let before = connection.pointee.tunnel.movementMark
+        let before = connection.pointee.tunnel.standing
         let progress: Tunnel.Progress
         if connection.pointee.special >= 0 {
             guard let moved = moveUnderConditions(slot, connection) else { return }
@@ -60,7 +60,7 @@ extension DataLoop {
         }
         if connection.pointee.isKeeping { keep(connection) }
         // An event that moved nothing, a probe's answer or a window's news, is no activity.
-        if connection.pointee.tunnel.movementMark != before {
+        if connection.pointee.tunnel.hasMoved(since: before) {
             if !connection.pointee.isJudged { judgeAnswer(connection) }
             connection.pointee.lastActivity = loop.now
         }

@@ -166,6 +166,7 @@ extension DataLoop: LoopHandler {
     }
 
     func turnEnds() -> Bool {
+        guard hasChores else { return false }
         serveReadyList()
         serveTalkativeShadows()
         serveAcceptQueue()
@@ -174,8 +175,14 @@ extension DataLoop: LoopHandler {
         return !ready.isEmpty || !talkativeShadows.isEmpty || (!acceptQueue.isEmpty && mayAccept)
     }
 
+    /// Whether the end of this turn is more than its end; a turn that only relayed small messages has none.
+    private var hasChores: Bool {
+        !ready.isEmpty || !talkativeShadows.isEmpty || !acceptQueue.isEmpty || heldPlaces > 0 || isDraining
+    }
+
     private func serveReadyList() {
         share = settings.share(of: ready.count)
+        defer { share = settings.share(of: ready.count) }
         // One round: who is queued again during it waits for the next turn.
         for _ in 0..<ready.count {
             guard let slot = ready.popFirst() else { return }

@@ -156,7 +156,7 @@ public final class EventLoop {
     @inline(never)
     private func waitForEvents(_ nanoseconds: Int64) -> Int32 {
         let count = warren_epoll_wait(epoll.raw, events, Self.eventCapacity, nanoseconds)
-        precondition(count >= 0, "epoll_pwait2 failed: \(Errno(-count))")
+        precondition(count >= 0, "epoll_wait failed: \(Errno(-count))")
         return count
     }
 }

@@ -46,6 +46,9 @@ public struct TimerWheel: ~Copyable {
     private var elapsed: UInt64
     /// How many timers are armed.
     public private(set) var count = 0
+    /// When the first slot begins that holds a timer: 1 for those that are firing, `.max` without any, 0 when that has to be looked
+    /// for again. Most turns ask, and nothing has changed and nothing is due.
+    private var firstSlot: Instant = .max
 
     /// An empty wheel whose time begins at `now`.
     public init(now: Instant) {
@@ -94,13 +97,26 @@ public struct TimerWheel: ~Copyable {
 
     /// When the loop must look again, at the latest; `nil` without timers. May be earlier than the first deadline, where a
     /// higher level's slot must first be spread out.
-    public func nextDeadline() -> Instant? {
-        guard let (_, _, tick) = nextSlot() else { return nil }
-        return tick << Self.tickBits
+    public mutating func nextDeadline() -> Instant? {
+        findFirstSlot()
+        return firstSlot == .max ? nil : firstSlot
     }
 
     /// Takes the next timer that is due at `now`; `nil` when none is left. Timers may be armed and cancelled between calls.
     public mutating func next(due now: Instant) -> UInt64? {
+        findFirstSlot()
+        if now >= firstSlot { return takeNext(now) }
+        elapsed = max(elapsed, now >> Self.tickBits)
+        return nil
+    }
+
+    private mutating func findFirstSlot() {
+        guard firstSlot == 0 else { return }
+        firstSlot = heads[Int(Self.firing)] != Self.none ? 1 : nextSlot().map { $0.tick << Self.tickBits } ?? .max
+    }
+
+    @inline(never)
+    private mutating func takeNext(_ now: Instant) -> UInt64? {
         while true {
             let head = heads[Int(Self.firing)]
             if head != Self.none {
@@ -180,6 +196,7 @@ public struct TimerWheel: ~Copyable {
         let slot = Int(tick >> UInt64(level * 6) & 63)
         push(index, UInt16(level * 64 + slot))
         occupied[level] |= 1 << UInt64(slot)
+        firstSlot = 0
     }
 
     private mutating func push(_ index: UInt32, _ place: UInt16) {
@@ -197,8 +214,9 @@ public struct TimerWheel: ~Copyable {
             nodes[Int(node.previous)].next = node.next
         } else {
             heads[Int(node.place)] = node.next
-            if node.next == Self.none, node.place < Self.firing {
-                occupied[Int(node.place) >> 6] &= ~(1 << UInt64(node.place & 63))
+            if node.next == Self.none {
+                firstSlot = 0
+                if node.place < Self.firing { occupied[Int(node.place) >> 6] &= ~(1 << UInt64(node.place & 63)) }
             }
         }
         if node.next != Self.none { nodes[Int(node.next)].previous = node.previous }

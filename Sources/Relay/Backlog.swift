@@ -10,7 +10,10 @@ public struct Backlog: ~Copyable {
     public init() {}
 
     /// How many bytes wait.
-    public var count: Int { Int(end - start) }
+    public var count: Int { Int(end &- start) }  // Never negative.
+
+    /// Whether none wait.
+    public var isEmpty: Bool { start == end }
 
     /// The waiting bytes, valid until the next change.
     public var bytes: UnsafeRawBufferPointer {

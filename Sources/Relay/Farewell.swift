@@ -171,6 +171,6 @@ extension Tunnel {
 
     /// Whether exactly one direction is over.
     public var isHalfClosed: Bool {
-        mutating get { forward.isFinished != backward.isFinished }  // As `movementMark`.
+        mutating get { forward.isFinished != backward.isFinished }  // As `standing`.
     }
 }

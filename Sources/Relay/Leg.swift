@@ -78,7 +78,7 @@ public struct Leg: ~Copyable {
 
     /// Offers what waits to the socket. An error leaves nothing waiting.
     mutating func flush<IO: StreamIO & ~Copyable>(_ resources: inout RelayResources, _ io: inout IO) -> Errno? {
-        while unsent.count > 0, isWritable {
+        while !unsent.isEmpty, isWritable {
             let waiting = unsent.bytes
             switch io.send(descriptor, waiting, endFollows: false) {
             case .bytes(let count):
@@ -102,12 +102,13 @@ public struct Leg: ~Copyable {
 
     /// Sends `bytes` behind what waits already; what the socket does not take waits in a borrowed block. `endFollows` says that
     /// the caller says the end next, by shutdown(2) or close(2), or calls `push` when something breaks.
+    @inline(__always)
     mutating func send<IO: StreamIO & ~Copyable>(
         _ bytes: UnsafeRawBufferPointer, endFollows: Bool = false, _ resources: inout RelayResources, _ io: inout IO
     ) -> Errno? {
         guard bytes.count > 0 else { return nil }
         var taken = 0
-        if unsent.count == 0, isWritable {
+        if unsent.isEmpty, isWritable {
             // The kernel's open records do not leave with shutdown(2).
             switch io.send(descriptor, bytes, endFollows: endFollows && !kernel.contains(.seals)) {
             case .bytes(let count): taken = count

@@ -60,13 +60,13 @@ public struct KernelIO: StreamIO {
     public init() {}
 
     /// recv(2).
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func receive(_ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer) -> Moved {
         Bytes.receive(descriptor, into: bytes)
     }
 
     /// send(2).
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, endFollows: Bool) -> Moved {
         endFollows ? Bytes.sendLast(descriptor, bytes) : Bytes.send(descriptor, bytes)
     }

@@ -1,14 +1,20 @@
 import Kernel
 
 extension Tunnel {
+    /// Whether one direction has anything to do.
+    static func mayMove(_ half: borrowing Half, from source: borrowing Leg, to sink: borrowing Leg) -> Bool {
+        source.hasInput || half.sourceEnded || isBehind(half, sink)
+    }
+
     /// Moves one direction on; true when only the allowance ended it.
+    @inline(never)
     static func move<IO: StreamIO & ~Copyable>(
         _ half: inout Half, from source: inout Leg, to sink: inout Leg, otherIsFinished: Bool, _ left: inout Allowance,
         _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool {
         if half.isFinished || !sink.isOpen { return false }
         while true {
-            guard flush(&half, to: &sink, &resources, &io) else { return false }
+            if isBehind(half, sink), !flush(&half, to: &sink, &resources, &io) { return false }
             if half.sourceEnded {
                 let isWhole = half.failure == nil && !source.isBroken
                 switch finish(&half, to: &sink, isWhole: isWhole, otherIsFinished, &resources, &io) {
@@ -28,6 +34,11 @@ extension Tunnel {
             }
             if half.isFinished { return false }
         }
+    }
+
+    /// Whether something stands between the next read and the sink.
+    private static func isBehind(_ half: borrowing Half, _ sink: borrowing Leg) -> Bool {
+        !sink.unsent.isEmpty || half.pipeBytes > 0 || sink.kernel.contains(.seals)
     }
 
     private enum Finish {
@@ -66,16 +77,17 @@ extension Tunnel {
     }
 
     /// Delivers what waits. False while some still does, or when the sink is gone.
+    @inline(never)
     private static func flush<IO: StreamIO & ~Copyable>(
         _ half: inout Half, to sink: inout Leg, _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool {
         if sink.kernel.contains(.seals), !attendToKernel(&half, &sink, &resources, &io) { return false }
-        if sink.unsent.count > 0 {
+        if !sink.unsent.isEmpty {
             if let error = sink.flush(&resources, &io) {
                 sinkFailed(&half, &sink, .socket(error), &resources)
                 return false
             }
-            if sink.unsent.count > 0 { return false }
+            if !sink.unsent.isEmpty { return false }
         }
         while half.pipeBytes > 0 {
             guard sink.isWritable else { return false }
@@ -95,6 +107,7 @@ extension Tunnel {
     }
 
     /// One read through the scratch buffer and one write of it; the remainder waits in a borrowed block.
+    @inline(__always)
     private static func copy<IO: StreamIO & ~Copyable>(
         _ half: inout Half, from source: inout Leg, to sink: inout Leg, _ left: inout Allowance,
         _ resources: inout RelayResources, _ io: inout IO

@@ -53,6 +53,7 @@ public struct Tunnel: ~Copyable {
     }
 
     /// The same over another kernel: the simulation's entry.
+    @inline(__always)
     public mutating func move<IO: StreamIO & ~Copyable>(
         budget: Int, _ resources: inout RelayResources, _ io: inout IO
     ) -> Progress {
@@ -82,15 +83,21 @@ public struct Tunnel: ~Copyable {
     }
 
     /// Both directions once: whether an allowance stopped one of them, or `nil` when a leg failed or all is over.
+    @inline(__always)
     private mutating func move<IO: StreamIO & ~Copyable>(
         _ forwards: inout Allowance, _ backwards: inout Allowance, _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool? {
         if front.sawError { Self.noteBreak(of: &front, readTo: forward, &backward, &resources, &io) }
         if back.sawError { Self.noteBreak(of: &back, readTo: backward, &forward, &resources, &io) }
-        let first = Self.move(
-            &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, &forwards, &resources, &io)
-        let second = Self.move(
-            &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, &backwards, &resources, &io)
+        var (first, second) = (false, false)
+        if Self.mayMove(forward, from: front, to: back) {
+            first = Self.move(
+                &forward, from: &front, to: &back, otherIsFinished: backward.isFinished, &forwards, &resources, &io)
+        }
+        if Self.mayMove(backward, from: back, to: front) {
+            second = Self.move(
+                &backward, from: &back, to: &front, otherIsFinished: forward.isFinished, &backwards, &resources, &io)
+        }
         if firstEnd == nil { noteFirstEnd() }
         guard forward.failure == nil, backward.failure == nil else { return nil }
         if forward.isFinished, backward.isFinished { return nil }
@@ -99,6 +106,7 @@ public struct Tunnel: ~Copyable {
 
     /// A leg that breaks behind the end of what it sent is read no more, and where nothing is to be written to it no call would
     /// tell: it is asked for.
+    @inline(never)
     private static func noteBreak<IO: StreamIO & ~Copyable>(
         of leg: inout Leg, readTo reading: borrowing Half, _ writing: inout Half, _ resources: inout RelayResources,
         _ io: inout IO
@@ -123,6 +131,7 @@ public struct Tunnel: ~Copyable {
 
     /// A leg that broke is dead both ways, but what its peer sent before can still be read and delivered.
     /// The answer is as that of the two directions' `move`.
+    @inline(never)
     private mutating func moveAfterFailure<IO: StreamIO & ~Copyable>(
         _ forwards: inout Allowance, _ backwards: inout Allowance, _ resources: inout RelayResources, _ io: inout IO
     ) -> Bool? {
@@ -182,14 +191,32 @@ public struct Tunnel: ~Copyable {
         !backward.isFinished && !backward.sourceEnded && back.hasInput && front.isWritable
     }
 
-    /// A number that changes whenever a byte moved, in whatever form: delivered, read and waiting, or taken from what waited.
-    /// Bytes that wait or sit in a pipe never reach 2^24, so that delivered ones stand above them.
-    public var movementMark: UInt64 {
-        // It changes nothing: a tunnel that is lent for reading is copied first, 332 bytes, and this is asked twice a move.
+    /// How far the bytes of both directions have come. Two of them differ when a byte has moved in between, in whatever form:
+    /// delivered, read and waiting, or taken from what waited.
+    public struct Standing: Hashable, Sendable {
+        let delivered: UInt64
+        let waiting: Int
+    }
+
+    /// Where the tunnel stands.
+    public var standing: Standing {
+        // It changes nothing: a tunnel that is lent for reading is copied first, 332 bytes, and this is asked in every move.
+        mutating get { Standing(delivered: delivered, waiting: waiting) }
+    }
+
+    /// Whether a byte has moved since.
+    public mutating func hasMoved(since before: Standing) -> Bool {
+        delivered != before.delivered || waiting != before.waiting
+    }
+
+    private var delivered: UInt64 {
+        mutating get { forward.bytes &+ backward.bytes }
+    }
+
+    private var waiting: Int {
         mutating get {
-            let delivered = (forward.bytes &+ backward.bytes) << 24
-            let arrived = UInt64(front.carry.count + back.carry.count + forward.pipeBytes + backward.pipeBytes)
-            return delivered &+ arrived &- UInt64(front.unsent.count + back.unsent.count)
+            let arrived = front.carry.count &+ back.carry.count &+ forward.pipeBytes &+ backward.pipeBytes
+            return arrived &- (front.unsent.count &+ back.unsent.count)
         }
     }
 

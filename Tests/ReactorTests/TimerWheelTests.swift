@@ -176,7 +176,8 @@ struct TimerWheelTests {
         }
         #expect(fired == count / 2)
         while wheel.next(due: .seconds(201)) != nil { fired += 1 }
-        #expect(fired == count * 3 / 4 && wheel.count == 0 && wheel.nextDeadline() == nil)
+        let deadline = wheel.nextDeadline()
+        #expect(fired == count * 3 / 4 && wheel.count == 0 && deadline == nil)
     }
 
     @Test("what a crowd's timers took is given back, and who stayed still fires")

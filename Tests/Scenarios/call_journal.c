@@ -6,13 +6,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum kind { WAIT, ACCEPT, EPOLL_CTL, RECV, SEND, SPLICE, PIPE };
@@ -29,24 +30,14 @@ static struct journal *journal;
 static __thread int is_data_loop;
 
 #define REAL(name) static typeof(name) *real_##name
-REAL(accept4);
+REAL(syscall);
 REAL(epoll_ctl);
-REAL(epoll_wait);
-REAL(epoll_pwait2);
-REAL(recv);
-REAL(send);
-REAL(splice);
 REAL(pipe2);
 
 __attribute__((constructor)) static void begin(void) {
 #define FIND(name) real_##name = (typeof(name) *)dlsym(RTLD_NEXT, #name)
-    FIND(accept4);
+    FIND(syscall);
     FIND(epoll_ctl);
-    FIND(epoll_wait);
-    FIND(epoll_pwait2);
-    FIND(recv);
-    FIND(send);
-    FIND(splice);
     FIND(pipe2);
     const char *path = getenv("WARREN_JOURNAL");
     if (path == NULL) return;
@@ -76,41 +67,38 @@ static int64_t note(enum kind kind, int descriptor, int64_t result) {
     return result;
 }
 
-int accept4(int listener, struct sockaddr *restrict address, socklen_t *restrict length, int flags) {
-    if (is_watched() && __atomic_load_n(&journal->refusals, __ATOMIC_ACQUIRE) > 0) {
-        __atomic_fetch_sub(&journal->refusals, 1, __ATOMIC_RELEASE);
-        errno = journal->refusal;
-        return note(ACCEPT, listener, -1);
-    }
-    return note(ACCEPT, listener, real_accept4(listener, address, length, flags));
+static int is_refused(void) {
+    if (!is_watched() || __atomic_load_n(&journal->refusals, __ATOMIC_ACQUIRE) == 0) return 0;
+    __atomic_fetch_sub(&journal->refusals, 1, __ATOMIC_RELEASE);
+    errno = journal->refusal;
+    return 1;
 }
 
 int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
     return note(EPOLL_CTL, descriptor, real_epoll_ctl(epoll, operation, descriptor, event));
 }
 
-int epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout) {
-    return note(WAIT, epoll, real_epoll_wait(epoll, events, capacity, timeout));
-}
-
-int epoll_pwait2(int epoll, struct epoll_event *events, int capacity, const struct timespec *timeout, const sigset_t *mask) {
-    if (real_epoll_pwait2 == NULL) {
-        errno = ENOSYS;
-        return -1;
+/* Calls that the loop makes by number. */
+long syscall(long number, ...) {
+    va_list words;
+    long word[6];
+    va_start(words, number);
+    for (int each = 0; each < 6; each++) word[each] = va_arg(words, long);
+    va_end(words);
+    if (number == SYS_accept4 && is_refused()) return note(ACCEPT, (int)word[0], -1);
+    long result = real_syscall(number, word[0], word[1], word[2], word[3], word[4], word[5]);
+    switch (number) {
+    case SYS_accept4: return note(ACCEPT, (int)word[0], result);
+#ifdef SYS_epoll_wait
+    case SYS_epoll_wait:
+#endif
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2: return note(WAIT, (int)word[0], result);
+    case SYS_recvfrom: return note(RECV, (int)word[0], result);
+    case SYS_sendto: return note(SEND, (int)word[0], result);
+    case SYS_splice: return note(SPLICE, (int)word[0], result);
+    default: return result;
     }
-    return note(WAIT, epoll, real_epoll_pwait2(epoll, events, capacity, timeout, mask));
-}
-
-ssize_t recv(int descriptor, void *bytes, size_t count, int flags) {
-    return note(RECV, descriptor, real_recv(descriptor, bytes, count, flags));
-}
-
-ssize_t send(int descriptor, const void *bytes, size_t count, int flags) {
-    return note(SEND, descriptor, real_send(descriptor, bytes, count, flags));
-}
-
-ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t count, unsigned flags) {
-    return note(SPLICE, from, real_splice(from, from_offset, to, to_offset, count, flags));
 }
 
 int pipe2(int ends[2], int flags) {

@@ -19,7 +19,7 @@ void warren_strerror(int code, char *text, size_t size);
 int warren_epoll_create(void);
 int warren_epoll_add(int epoll, int descriptor, uint32_t events, uint64_t data);
 int warren_epoll_remove(int epoll, int descriptor);
-/* epoll_pwait2(2): nanoseconds < 0 waits without end. */
+/* epoll_wait(2): nanoseconds < 0 waits without end, others as precisely as the kernel can (epoll_pwait2). */
 int warren_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t nanoseconds);
 static inline uint64_t warren_event_data(const struct epoll_event *events, int index) { return events[index].data.u64; }
 static inline uint32_t warren_event_bits(const struct epoll_event *events, int index) { return events[index].events; }
