@@ -166,7 +166,10 @@ extension DataLoop: LoopHandler {
     }
 
     func turnEnds() -> Bool {
-        guard hasChores else { return false }
+        guard hasChores else {
+            share = settings.share(of: 0)
+            return false
+        }
         serveReadyList()
         serveTalkativeShadows()
         serveAcceptQueue()
@@ -182,7 +185,6 @@ extension DataLoop: LoopHandler {
 
     private func serveReadyList() {
         share = settings.share(of: ready.count)
-        defer { share = settings.share(of: ready.count) }
         // One round: who is queued again during it waits for the next turn.
         for _ in 0..<ready.count {
             guard let slot = ready.popFirst() else { return }
