@@ -167,6 +167,10 @@ public enum Socket {
         }
     }
 
+    /// Whether a connection waits at `listener`, or an error does (poll(2)). accept4(2) makes a socket and a file before it looks
+    /// for one, so that finding nobody costs ten times this question.
+    public static func isAwaited(_ listener: Int32) -> Bool { warren_is_readable(listener) != 0 }
+
     /// Begins to connect (connect(2)); writability, or an error event, tells the end of it. Peers on this machine are not
     /// watched by `liveness`: they cannot vanish without the kernel's noticing, and the calls would be paid for nothing.
     public static func connect(

@@ -32,6 +32,10 @@ extension DataLoop {
                 if route.front != nil { handshakeBudget.spend(now: loop.now) }
                 if isPaced { route.gate.noteAccept(now: loop.now) }
                 begin(descriptor, address, route)
+                if !Socket.isAwaited(listener.pointee.socket.raw) {
+                    listener.pointee.isReadable = false
+                    return
+                }
             case .wouldBlock:
                 heldPlaces += 1
                 listener.pointee.isReadable = false

@@ -21,11 +21,12 @@ extension DataLoop {
     func dial(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         let route = route(of: connection)
         connection.pointee.phase = .dialling
-        let hash = balanceHash(of: connection.pointee, route)
+        // A connection that is lent for reading is copied first, half a kilobyte.
+        let hash = route.usesHash ? balanceHash(of: connection.pointee, route) : 0
         while mayDial(connection, route) {
-            let choice = route.choose(connection, hash: hash, now: loop.now, random: &random)
+            let isChosen = route.choose(connection, hash: hash, now: loop.now, random: &random)
             takeNews(route, connection)
-            guard let (target, _) = choice else {
+            guard isChosen else {
                 connection.pointee.gaveUp = .noneLeft
                 break
             }
@@ -40,9 +41,10 @@ extension DataLoop {
             connection.pointee.lastActivity = loop.now
             connection.pointee.isBackHedge = false
             do throws(Errno) {
-                let descriptor = try Socket.connect(to: target.address, route.settings.targetLiveness)
+                let address = route.address(of: connection.pointee)
+                let descriptor = try Socket.connect(to: address, route.settings.targetLiveness)
                 try loop.register(descriptor.raw, Token(kind: Kind.back, slot: slot))
-                connection.pointee.tunnel.back = Leg(descriptor.release(), isUnix: target.address.isUnix)
+                connection.pointee.tunnel.back = Leg(descriptor.release(), isUnix: address.isUnix)
                 arm(slot, connection, at: firstLook(connection))
                 return
             } catch {
@@ -198,15 +200,15 @@ extension DataLoop {
         connection.pointee.phase = .relaying
         connection.pointee.establishedAt = loop.now
         connection.pointee.lastActivity = loop.now
-        let settings = route(of: connection).settings
-        let hasExpiry = settings.longestLife > 0 || settings.endsWithCertificate
-        connection.pointee.expiresAt = hasExpiry ? expiry(of: connection, settings) : .max
+        let route = route(of: connection)
+        let hasExpiry = route.settings.longestLife > 0 || route.settings.endsWithCertificate
+        connection.pointee.expiresAt = hasExpiry ? expiry(of: connection, route.settings) : .max
         // A shadow whose connection has begun with another target would miss what was said to that one.
         let isCopied =
             !connection.pointee.isInquiry && connection.pointee.tunnel.keptCount == 0 && openShadow(connection)
         if !connection.pointee.isInquiry { beginShaping(slot, connection) }
         connection.pointee.tunnel.begin()
-        let isKeeping = !isCopied && beginKeeping(connection, route(of: connection))
+        let isKeeping = !isCopied && beginKeeping(connection, route)
         if connection.pointee.tunnel.keptCount > 0 {
             connection.pointee.tunnel.sayAgain(&resources)
             if !isKeeping { connection.pointee.tunnel.forgetKept(&resources) }

@@ -31,7 +31,8 @@ extension DataLoop {
         guard route.hedge != nil, hedge(of: connection) == .none,
             connection.pointee.tried.count < route.retry.attempts,
             let choice = cluster.pick(
-                hash: balanceHash(of: connection.pointee, route), besides: connection.pointee.tried, now: loop.now,
+                hash: route.usesHash ? balanceHash(of: connection.pointee, route) : 0,
+                besides: connection.pointee.tried, now: loop.now,
                 random: &random)
         else { return }
         guard route.budget?.allowRetry(now: loop.now) != false else {

@@ -161,7 +161,6 @@ extension DataLoop {
 
     /// What the hashing policies choose by.
     func balanceHash(of connection: borrowing Connection, _ route: RouteState) -> UInt64 {
-        guard route.usesHash else { return 0 }
-        return route.plan?.hashSource == .identity ? source(of: connection) : connection.client.hash
+        route.plan?.hashSource == .identity ? source(of: connection) : connection.client.hash
     }
 }

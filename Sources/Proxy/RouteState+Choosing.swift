@@ -48,12 +48,12 @@ extension RouteState {
     /// instances rest, so that one which has died whole would use up every attempt.
     private static let patience: UInt8 = 2
 
-    /// Chooses an instance for a connection and counts the connection to it. The failovers are asked when those before have
-    /// nobody to give, and the resting ones when nobody has.
+    /// Chooses an instance for a connection and counts the connection to it; false when there is none. The failovers are asked
+    /// when those before have nobody to give, and the resting ones when nobody has.
     func choose(
         _ connection: UnsafeMutablePointer<Connection>, hash: UInt64, now: Instant, random: inout SplitMix64
-    ) -> (target: Target, isProbe: Bool)? {
-        guard orders.indices.contains(Int(connection.pointee.split)) else { return nil }
+    ) -> Bool {
+        guard orders.indices.contains(Int(connection.pointee.split)) else { return false }
         let order = orders[Int(connection.pointee.split)]
         let failed = UInt8(truncatingIfNeeded: connection.pointee.tried.count)
         let first = min(Int(failed / Self.patience), order.count - 1)
@@ -61,17 +61,19 @@ extension RouteState {
             if let choice = clusters[order[rank]].pick(
                 hash: hash, besides: connection.pointee.tried, now: now, random: &random)
             {
-                return take(choice, order[rank], rank > 0 ? .failover : Self.reason(choice.pick), connection)
+                take(choice, order[rank], rank > 0 ? .failover : Self.reason(choice.pick), connection)
+                return true
             }
         }
         for index in order {
             if let choice = clusters[index].pickResting(
                 besides: connection.pointee.tried, now: now, random: &random)
             {
-                return take(choice, index, .lastResort, connection)
+                take(choice, index, .lastResort, connection)
+                return true
             }
         }
-        return nil
+        return false
     }
 
     private static func reason(_ pick: InstancePicker.Pick) -> Reason {
@@ -87,14 +89,18 @@ extension RouteState {
     private func take(
         _ choice: ClusterState.Choice, _ cluster: Int, _ reason: Reason,
         _ connection: UnsafeMutablePointer<Connection>
-    ) -> (target: Target, isProbe: Bool) {
+    ) {
         connection.pointee.cluster = UInt16(cluster)
         connection.pointee.target = Int32(choice.slot)
         connection.pointee.pickedBy = reason
         connection.pointee.isJudged = false
         connection.pointee.isProbe = choice.pick.isProbe
         connection.pointee.tried.note(choice.key)
-        return (clusters[cluster].targets.states[choice.slot].target, choice.pick.isProbe)
+    }
+
+    /// Where the target is that was chosen for a connection.
+    func address(of connection: borrowing Connection) -> SocketAddress {
+        clusters[Int(connection.cluster)].targets.states[Int(connection.target)].target.address
     }
 
     /// The target that a connection counts on; `nil` when there is none.

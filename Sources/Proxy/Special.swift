@@ -58,7 +58,7 @@ extension DataLoop {
     }
 
     /// A connection has ended.
-    func leaveConditions(_ connection: borrowing Connection) {
+    func leaveConditions(_ connection: inout Connection) {
         guard connection.special >= 0 else { return }
         let special = specials[Int(connection.special)]
         specials[Int(connection.special)] = Special()

@@ -44,8 +44,10 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     @usableFromInline var chunkCapacity: Int
     @usableFromInline var firstFree = UInt32.max
     private var missingChunks = 0
+    @usableFromInline var living = 0
+
     /// How many elements live here.
-    public private(set) var count = 0
+    @inlinable public var count: Int { living }
 
     /// An empty slab.
     public init() {
@@ -73,13 +75,14 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// Puts an element into a free slot.
+    @inlinable
     public mutating func insert(_ element: consuming Element) -> SlotID {
         if firstFree == Self.none { grow() }
         let index = firstFree
         firstFree = places[Int(index)].nextFree
         places[Int(index)].generation &+= 1
         address(index).initialize(to: element)
-        count += 1
+        living += 1
         return SlotID(index: index, generation: places[Int(index)].generation)
     }
 
@@ -100,12 +103,13 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// Ends an element's life; the slot's next life has another generation.
+    @inlinable
     public mutating func remove(_ slot: SlotID) -> Element {
         guard let pointer = pointer(slot) else { preconditionFailure("removed a slot that is not live") }
         places[Int(slot.index)].generation &+= 1
         places[Int(slot.index)].nextFree = firstFree
         firstFree = slot.index
-        count -= 1
+        living -= 1
         return pointer.move()
     }
 
@@ -143,7 +147,8 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func grow() {
+    @usableFromInline
+    mutating func grow() {
         if missingChunks > 0, let chunk = (0..<chunkCount).first(where: { chunks[$0] == nil }) {
             chunks[chunk] = .allocate(capacity: Self.chunkSize)
             missingChunks -= 1

@@ -87,6 +87,7 @@ public enum Ending: Sendable, Equatable {
     }
 
     /// The side whose doing this is, where the ending alone tells.
+    @usableFromInline
     var culprit: Side? {
         switch self {
         case .broken(let side, _), .tls(let side, .peerAlert), .tls(let side, .truncated): side
@@ -130,6 +131,7 @@ public struct Farewell: Sendable {
     public var attempts: UInt8
 
     /// The record of `tunnel`, which ended so; times in nanoseconds.
+    @inlinable
     public init(
         of tunnel: borrowing Tunnel, ending: Ending, duration: Nanoseconds, connectTime: Nanoseconds, attempts: UInt8
     ) {
@@ -157,6 +159,10 @@ public struct Farewell: Sendable {
 extension Tunnel {
     /// How a tunnel whose two directions are finished has ended.
     public var ending: Ending {
+        mutating get { howItEnded() }  // As `standing`.
+    }
+
+    private mutating func howItEnded() -> Ending {
         if let failure = forward.failure { return Self.ending(failure, failure.atSource ? .front : .back) }
         if let failure = backward.failure { return Self.ending(failure, failure.atSource ? .back : .front) }
         return .complete

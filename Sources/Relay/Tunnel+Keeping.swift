@@ -8,7 +8,9 @@ extension Tunnel {
     public static let keptMost = 16 << 10
 
     /// Bytes of the client that are kept.
-    public var keptCount: Int { kept.count }
+    public var keptCount: Int {
+        mutating get { kept.count }  // As `standing`.
+    }
 
     /// Keeps what the last move has left in the tap; false if that is too much, and nothing is kept any more.
     public mutating func keepTapped(_ resources: inout RelayResources) -> Bool {

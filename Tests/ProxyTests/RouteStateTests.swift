@@ -42,7 +42,8 @@ struct RouteStateTests {
         var ports: [UInt16] = []
         var reasons: [RouteState.Reason] = []
         while !connection.pointee.tried.isFull,
-            let (target, _) = route.choose(connection, hash: 0, now: now, random: &random)
+            route.choose(connection, hash: 0, now: now, random: &random),
+            let target = route.target(of: connection.pointee)
         {
             ports.append(target.address.port)
             reasons.append(connection.pointee.pickedBy)

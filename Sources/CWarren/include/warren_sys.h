@@ -34,6 +34,8 @@ int warren_eventfd_drain(int descriptor);
 /* Sockets; all are made nonblocking and close-on-exec. */
 int warren_socket(int family, int type);
 int warren_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
+/* poll(2) without waiting: 1 when a read or an accept may bring something, an error included. */
+int warren_is_readable(int descriptor);
 int warren_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length);
 int warren_listen(int descriptor, int backlog);
 /* SO_ATTACH_FILTER, which Swift cannot fill in: packets with SYN that reach this listener are dropped. */
