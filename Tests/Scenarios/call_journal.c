@@ -85,6 +85,8 @@ long syscall(long number, ...) {
     va_start(words, number);
     for (int each = 0; each < 6; each++) word[each] = va_arg(words, long);
     va_end(words);
+    /* Libraries call it before our turn to begin has come. */
+    if (real_syscall == NULL) real_syscall = (typeof(syscall) *)dlsym(RTLD_NEXT, "syscall");
     if (number == SYS_accept4 && is_refused()) return note(ACCEPT, (int)word[0], -1);
     long result = real_syscall(number, word[0], word[1], word[2], word[3], word[4], word[5]);
     switch (number) {
