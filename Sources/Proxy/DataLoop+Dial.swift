@@ -21,8 +21,7 @@ extension DataLoop {
     func dial(_ slot: SlotID, _ connection: UnsafeMutablePointer<Connection>) {
         let route = route(of: connection)
         connection.pointee.phase = .dialling
-        // A connection that is lent for reading is copied first, half a kilobyte.
-        let hash = route.usesHash ? balanceHash(of: connection.pointee, route) : 0
+        let hash = balanceHash(of: connection, route)
         while mayDial(connection, route) {
             let isChosen = route.choose(connection, hash: hash, now: loop.now, random: &random)
             takeNews(route, connection)

@@ -31,8 +31,7 @@ extension DataLoop {
         guard route.hedge != nil, hedge(of: connection) == .none,
             connection.pointee.tried.count < route.retry.attempts,
             let choice = cluster.pick(
-                hash: route.usesHash ? balanceHash(of: connection.pointee, route) : 0,
-                besides: connection.pointee.tried, now: loop.now,
+                hash: balanceHash(of: connection, route), besides: connection.pointee.tried, now: loop.now,
                 random: &random)
         else { return }
         guard route.budget?.allowRetry(now: loop.now) != false else {

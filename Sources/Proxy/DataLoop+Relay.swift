@@ -161,7 +161,7 @@ extension DataLoop {
         if let accessLog {
             accessLog.log(.info, "connection", fields(of: &connection, farewell))
         } else {
-            let level: LogLevel = ending.isOrdinary && faultName(connection) == nil ? .debug : .info
+            let level: LogLevel = ending.isOrdinary && faultName(&connection) == nil ? .debug : .info
             guard log.wants(level) else { return }
             let fields = fields(of: &connection, farewell)
             say(level, about: .clients, "connection ended", fields)
@@ -181,7 +181,7 @@ extension DataLoop {
         ]
         if connection.pickedBy != .policy { fields.append(.text("picked_by", connection.pickedBy.word)) }
         if connection.gaveUp != .not { fields.append(.text("gave_up", connection.gaveUp.word)) }
-        if let fault = faultName(connection) { fields.append(.text("fault", fault)) }
+        if let fault = faultName(&connection) { fields.append(.text("fault", fault)) }
         if let facts = peers[connection.peer] {
             fields.append(.text("peer", facts.uri ?? facts.commonName))
             fields.append(.text("serial", facts.serial))

@@ -53,7 +53,7 @@ extension DataLoop {
     }
 
     /// What the lines about a connection that met a fault say; `nil` for the others.
-    func faultName(_ connection: borrowing Connection) -> String? {
+    func faultName(_ connection: inout Connection) -> String? {
         connection.special < 0 ? nil : specials[Int(connection.special)].fault?.kind.rawValue
     }
 

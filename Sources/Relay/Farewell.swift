@@ -159,13 +159,11 @@ public struct Farewell: Sendable {
 extension Tunnel {
     /// How a tunnel whose two directions are finished has ended.
     public var ending: Ending {
-        mutating get { howItEnded() }  // As `standing`.
-    }
-
-    private mutating func howItEnded() -> Ending {
-        if let failure = forward.failure { return Self.ending(failure, failure.atSource ? .front : .back) }
-        if let failure = backward.failure { return Self.ending(failure, failure.atSource ? .back : .front) }
-        return .complete
+        mutating get {  // As `standing`.
+            if let failure = forward.failure { return Self.ending(failure, failure.atSource ? .front : .back) }
+            if let failure = backward.failure { return Self.ending(failure, failure.atSource ? .back : .front) }
+            return .complete
+        }
     }
 
     private static func ending(_ failure: Half.Failure, _ side: Side) -> Ending {

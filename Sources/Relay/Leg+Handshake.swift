@@ -26,7 +26,7 @@ extension Leg {
     ) -> Handshake {
         while true {
             if let error = flush(&resources, &io) { return .ended(error) }
-            if unsent.count > 0 { return .waiting }
+            if !unsent.isEmpty { return .waiting }
             let memory = resources.arrived
             var count = carry.count
             if count > 0 {

@@ -64,7 +64,7 @@ public struct RelayResources: ~Copyable {
 
     /// Adds what was tapped to what waits in `backlog`, and forgets it.
     mutating func moveTap(behind backlog: inout Backlog) {
-        if backlog.count == 0 {
+        if backlog.isEmpty {
             swap(&tap, &backlog)
         } else {
             backlog.append(tap.bytes, &buffers)

@@ -35,14 +35,14 @@ extension Tunnel {
             return
         }
         if sink.isSealedHere {
-            guard sink.unsent.count == 0, sink.session?.kernelFitness(.writing) == .now else { return }
+            guard sink.unsent.isEmpty, sink.session?.kernelFitness(.writing) == .now else { return }
             guard sink.giveToKernel(.writing, data: half.bytes, &io) else {
                 half.handOver = .settled
                 return
             }
         }
         if source.isOpenedHere {
-            guard source.carry.count == 0, !source.mayOpen, source.session?.kernelFitness(.reading) == .now else {
+            guard source.carry.isEmpty, !source.mayOpen, source.session?.kernelFitness(.reading) == .now else {
                 return
             }
             guard source.giveToKernel(.reading, data: 0, &io) else {

@@ -111,7 +111,7 @@ extension Tunnel {
                 half.sourceEnded = true
                 return
             case .destinationFull, .sinkFull:
-                if sink.unsent.count > 0 {
+                if !sink.unsent.isEmpty {
                     source.mayOpen = true
                     return
                 }
@@ -185,6 +185,6 @@ extension Tunnel {
             half.failure = .init(atSource: false, cause: cause)
             sink.isBroken = true
         }
-        return sink.unsent.count > 0 || sink.kernel.contains(.owes)
+        return !sink.unsent.isEmpty || sink.kernel.contains(.owes)
     }
 }
